@@ -1,0 +1,182 @@
+"""Settings from presets, YAML files and flags, laid over each other and checked."""
+
+import dataclasses
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pydantic
+import yaml
+
+from tfpix2pix.config.settings import Settings
+from tfpix2pix.errors import SettingsError
+
+SECTIONS = {field.name: field.type for field in dataclasses.fields(Settings)}
+
+# A length is given in steps or in epochs: whichever layer speaks last decides.
+_LENGTHS = ("steps", "epochs")
+
+
+class SettingInfo(NamedTuple):
+    """What the command line needs to know of one setting."""
+
+    section: str
+    name: str
+    default: Any
+    help: str
+    is_switch: bool
+
+
+def all_settings() -> Iterator[SettingInfo]:
+    """Yields every setting in the order of its definition."""
+    for section, cls in SECTIONS.items():
+        for name, field in cls.__pydantic_fields__.items():
+            yield SettingInfo(
+                section, name, field.default, field.description or "", field.annotation is bool
+            )
+
+
+SECTION_OF = {info.name: info.section for info in all_settings()}
+
+
+def preset_names() -> list[str]:
+    """The presets that come with the package."""
+    folder = resources.files("tfpix2pix.config") / "presets"
+    return sorted(Path(entry.name).stem for entry in folder.iterdir() if entry.name[-5:] == ".yaml")
+
+
+def preset_text(name: str) -> str:
+    """The YAML text of a preset.
+
+    Raises:
+        SettingsError: there is no such preset.
+    """
+    if name not in preset_names():
+        raise SettingsError(
+            f"unknown preset {name!r}{_nearest(name, preset_names())}; "
+            f"there are {', '.join(preset_names())}"
+        )
+    return (resources.files("tfpix2pix.config") / "presets" / f"{name}.yaml").read_text()
+
+
+def resolve(
+    preset: str | None = None,
+    file: Path | None = None,
+    flags: Mapping[str, Any] | None = None,
+) -> Settings:
+    """Lays a settings file over a preset and flags over both, and checks the result.
+
+    Args:
+        preset: name of a preset, the lowest layer.
+        file: a YAML file with the sections `data`, `model` and `train`.
+        flags: values by setting name, e.g. `{"base_filters": "32"}`; text is read as its type.
+
+    Raises:
+        SettingsError: an unknown key, a value of the wrong type or out of range.
+    """
+    layers = []
+    if preset:
+        layers.append(_parse(preset_text(preset), f"preset {preset}"))
+    if file:
+        layers.append(_parse(_read(file), str(file)))
+    layers.append(_sectioned(flags or {}))
+    merged: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
+    for layer in layers:
+        _lay_over(merged, layer)
+    return _checked(merged)
+
+
+def load_settings(path: Path) -> Settings:
+    """Reads a complete settings file, such as a run's `config.yaml`."""
+    return resolve(file=path)
+
+
+def dump_settings(settings: Settings) -> str:
+    """The settings as YAML text, complete, that `load_settings` reads back unchanged."""
+    plain = pydantic.TypeAdapter(Settings).dump_python(settings, mode="json")
+    return yaml.safe_dump(plain, sort_keys=False)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not a text file"
+        raise SettingsError(f"cannot read the settings file {path}: {reason}") from error
+
+
+def _parse(text: str, origin: str) -> dict[str, dict[str, Any]]:
+    try:
+        tree = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        problem = " ".join(str(error).split())
+        raise SettingsError(f"{origin} is not valid YAML: {problem}") from error
+    tree = {} if tree is None else tree
+    if not isinstance(tree, dict):
+        raise SettingsError(f"{origin}: expected the sections {', '.join(SECTIONS)}")
+    for section, values in tree.items():
+        _check_section(section, values, origin)
+    return {section: values or {} for section, values in tree.items()}
+
+
+def _check_section(section: Any, values: Any, origin: str) -> None:
+    if section in SECTION_OF and section not in SECTIONS:
+        raise SettingsError(f"{origin}: {section} belongs in section {SECTION_OF[section]}")
+    if section not in SECTIONS:
+        known = [*SECTIONS, *SECTION_OF]
+        raise SettingsError(f"{origin}: unknown section {section!r}{_nearest(section, known)}")
+    if not isinstance(values, (dict, type(None))):
+        raise SettingsError(f"{origin}: section {section} must hold `name: value` lines")
+    for name in values or {}:
+        if SECTION_OF.get(name) == section:
+            continue
+        if name in SECTION_OF:
+            raise SettingsError(f"{origin}: {name} belongs in section {SECTION_OF[name]}")
+        raise SettingsError(f"{origin}: unknown key {name!r}{_nearest(name, SECTION_OF)}")
+
+
+def _sectioned(flags: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    layer: dict[str, dict[str, Any]] = {}
+    for name, value in flags.items():
+        if name not in SECTION_OF:
+            raise SettingsError(f"unknown setting {name!r}{_nearest(name, SECTION_OF)}")
+        layer.setdefault(SECTION_OF[name], {})[name] = value
+    return layer
+
+
+def _lay_over(merged: dict[str, dict[str, Any]], layer: dict[str, dict[str, Any]]) -> None:
+    given = [name for name in _LENGTHS if layer.get("train", {}).get(name) is not None]
+    if len(given) == 2:
+        raise SettingsError("steps and epochs both give the run's length: give one of them")
+    if given:
+        for name in _LENGTHS:
+            merged["train"].pop(name, None)
+    for section, values in layer.items():
+        merged[section].update(values)
+
+
+def _checked(merged: dict[str, dict[str, Any]]) -> Settings:
+    try:
+        settings = pydantic.TypeAdapter(Settings).validate_python(merged)
+    except pydantic.ValidationError as error:
+        raise SettingsError("; ".join(_explain(problem) for problem in error.errors())) from error
+    load, crop = settings.data.load_size, settings.data.crop_size
+    if crop[0] > load[0] or crop[1] > load[1]:
+        raise SettingsError(
+            f"crop_size {crop[0]}x{crop[1]} does not fit in load_size {load[0]}x{load[1]}: "
+            "make load_size at least as large (the paper crops 256 from 286)"
+        )
+    return settings
+
+
+def _explain(problem: Any) -> str:
+    where = [part for part in problem["loc"] if isinstance(part, str)]
+    message = problem["msg"][0].lower() + problem["msg"][1:]
+    return f"{'.'.join(where)}: {message}, got {problem['input']!r}"
+
+
+def _nearest(name: Any, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(str(name), list(known), n=1)
+    return f": did you mean {close[0]!r}?" if close else ""

@@ -1,0 +1,120 @@
+"""Every setting, defined once: its section, name, type, default, limits and help.
+
+The YAML keys (`model: {base_filters: 64}`), the flags (`--base-filters 64`), the help and the
+checks all come from these classes. Names are unique over all sections.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic.dataclasses import dataclass
+
+STRICT = ConfigDict(extra="forbid")
+
+
+def _parse_size(value: Any) -> Any:
+    """Reads 256 as 256x256, and "256x512" or [256, 512] as height x width."""
+    if isinstance(value, str):
+        value = [part.strip() for part in value.lower().split("x")]
+    if isinstance(value, int):
+        value = [value]
+    if isinstance(value, (list, tuple)) and len(value) == 1:
+        value = [value[0], value[0]]
+    return value
+
+
+Pixels = Annotated[int, Field(ge=1, le=16384)]
+Size = Annotated[tuple[Pixels, Pixels], BeforeValidator(_parse_size)]
+Resize = Literal["bicubic", "area", "nearest"]
+Every = Annotated[int, Field(ge=1)]
+
+
+def _setting(default: Any, help: str, **limits: Any) -> Any:
+    return Field(default=default, description=help, **limits)
+
+
+@dataclass(frozen=True, config=STRICT)
+class DataSettings:
+    """Which pairs, which way round, and what is done to them before the networks see them."""
+
+    data: str = _setting(
+        "drawn_facades",
+        "folder with train/, val/ or test/ full of side-by-side pairs, or drawn_facades",
+    )
+    data_dir: str | None = _setting(None, "where prepared sets are kept (default: TFDS' own place)")
+    direction: Literal["AtoB", "BtoA"] = _setting(
+        "AtoB", "AtoB: left image in, right image out; BtoA: the other way"
+    )
+    load_size: Size = _setting(
+        (286, 286), "pairs are resized to this before the crop: 286 or HEIGHTxWIDTH"
+    )
+    crop_size: Size = _setting(
+        (256, 256), "random crop, and the size of the networks: 256 or HEIGHTxWIDTH"
+    )
+    mirror: bool = _setting(True, "mirror every other pair at random")
+    input_resize: Resize = _setting("bicubic", "how inputs are resized; nearest for label maps")
+    target_resize: Resize = _setting("bicubic", "how targets are resized")
+    cache_gib: float = _setting(
+        4.0, "keep the resized pairs in memory when they fit in this many GiB", ge=0
+    )
+
+
+@dataclass(frozen=True, config=STRICT)
+class ModelSettings:
+    """The generator and the discriminator."""
+
+    generator: Literal["unet", "encoder_decoder"] = _setting("unet", "the generator's kind")
+    base_filters: int = _setting(64, "filters of the first layers; deeper ones double", ge=1)
+    depth: int | None = _setting(
+        None, "the generator's stride-2 layers (default: down to 1x1, 8 at most)", ge=2, le=12
+    )
+    skip: Literal["preactivation", "relu", "postactivation"] = _setting(
+        "preactivation", "what of the encoder the U-Net's skips carry"
+    )
+    dropout: float = _setting(0.5, "dropout rate of the decoder's first layers", ge=0, lt=1)
+    discriminator: Literal["patchgan", "pixelgan"] = _setting(
+        "patchgan", "the discriminator's kind"
+    )
+    n_layers: int = _setting(3, "PatchGAN's stride-2 layers; 3 judges 70x70 patches", ge=1, le=6)
+
+
+@dataclass(frozen=True, config=STRICT)
+class TrainSettings:
+    """The optimisation, its length, and what it leaves behind on the way."""
+
+    steps: int | None = _setting(None, "length in steps (or give epochs)", ge=1)
+    epochs: float | None = _setting(None, "length in passes over the training pairs", gt=0)
+    batch_size: int = _setting(1, "pairs a step", ge=1)
+    learning_rate: float = _setting(2e-4, "Adam's learning rate", gt=0, allow_inf_nan=False)
+    beta_1: float = _setting(0.5, "Adam's first-moment decay", ge=0, lt=1)
+    beta_2: float = _setting(0.999, "Adam's second-moment decay", ge=0, lt=1)
+    lr_schedule: Literal["constant", "linear"] = _setting(
+        "constant", "linear: constant until decay_start, then down to 0 at the end"
+    )
+    decay_start: float = _setting(
+        0.5, "where lr_schedule linear begins, as a share of the run", ge=0, lt=1
+    )
+    l1_weight: float = _setting(100.0, "weight of the L1 loss", ge=0, allow_inf_nan=False)
+    update: Literal["simultaneous", "alternating"] = _setting(
+        "simultaneous", "both networks from one snapshot, or D first and then G against the new D"
+    )
+    seed: int = _setting(0, "of weights, order, jitter and dropout", ge=0, lt=2**31)
+    jit: bool = _setting(False, "compile the step with XLA")
+    deterministic: bool = _setting(
+        False, "TensorFlow's op determinism: bit-identical runs on GPUs too, but slower"
+    )
+    log_every: Every = _setting(50, "steps between rows of metrics.csv")
+    sample_every: Every = _setting(1000, "steps between sample grids")
+    sample_pairs: int = _setting(6, "pairs in a sample grid", ge=1, le=64)
+    validate_every: Every = _setting(1000, "steps between validations")
+    checkpoint_every: Every = _setting(1000, "steps between checkpoints")
+    keep_checkpoints: int = _setting(3, "checkpoints kept", ge=1)
+
+
+@dataclass(frozen=True, config=STRICT)
+class Settings:
+    """All settings of a run; what `config.yaml` holds."""
+
+    data: DataSettings = Field(default_factory=DataSettings)
+    model: ModelSettings = Field(default_factory=ModelSettings)
+    train: TrainSettings = Field(default_factory=TrainSettings)

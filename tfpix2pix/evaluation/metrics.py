@@ -1,0 +1,58 @@
+"""Metrics against the target. Images are float32 [B, H, W, C] in [0, 1]; one figure per image."""
+
+from collections.abc import Callable
+
+import keras
+import tensorflow as tf
+
+from tfpix2pix.data.images import to_network_range
+
+ImageMetric = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+
+
+def l1(target_image: tf.Tensor, generated_image: tf.Tensor) -> tf.Tensor:
+    """Mean absolute difference, [B]; 0 is perfect."""
+    return tf.reduce_mean(tf.abs(target_image - generated_image), axis=(1, 2, 3))
+
+
+def psnr(target_image: tf.Tensor, generated_image: tf.Tensor) -> tf.Tensor:
+    """Peak signal-to-noise ratio in dB, [B]; more is better, infinite where images are equal."""
+    return tf.image.psnr(target_image, generated_image, max_val=1.0)
+
+
+def ssim(target_image: tf.Tensor, generated_image: tf.Tensor) -> tf.Tensor:
+    """Structural similarity (Wang et al. 2004: 11x11 Gaussian window, sigma 1.5), [B]; 1 is best.
+
+    The mean over the channels; images must be at least 11x11.
+    """
+    return tf.image.ssim(target_image, generated_image, max_val=1.0)
+
+
+METRICS: dict[str, ImageMetric] = {"l1": l1, "psnr": psnr, "ssim": ssim}
+
+
+def make_validator(generator: keras.Model) -> Callable[[tf.data.Dataset], dict[str, float]]:
+    """Compiles a function that averages `METRICS` over a data set.
+
+    Args:
+        generator: run as at inference, with statistics per image and without dropout.
+
+    Returns:
+        A function of a dataset of (input_image, target_image) batches, uint8 [B, H, W, C], that
+        returns the mean of each metric over all images.
+    """
+
+    @tf.function(reduce_retracing=True)
+    def measure(input_image: tf.Tensor, target_image: tf.Tensor) -> dict[str, tf.Tensor]:
+        generated_image = generator(to_network_range(input_image), training=False)
+        pair = tf.cast(target_image, tf.float32) / 255.0, (generated_image + 1.0) / 2.0
+        return {name: metric(*pair) for name, metric in METRICS.items()}
+
+    def validate(batches: tf.data.Dataset) -> dict[str, float]:
+        figures: dict[str, list[tf.Tensor]] = {name: [] for name in METRICS}
+        for input_image, target_image in batches:
+            for name, values in measure(input_image, target_image).items():
+                figures[name].append(values)
+        return {name: float(tf.reduce_mean(tf.concat(v, 0))) for name, v in figures.items()}
+
+    return validate

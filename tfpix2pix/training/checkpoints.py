@@ -1,0 +1,90 @@
+"""Checkpoints of a run.
+
+A checkpoint holds every variable of both networks (weights, BatchNorm averages, dropout's random
+states), of both optimizers, and the step: all that makes a resumed run end as one never stopped.
+"""
+
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from tfpix2pix.config import Settings
+from tfpix2pix.errors import UserError
+from tfpix2pix.files import writing
+from tfpix2pix.training.build import build_generator
+from tfpix2pix.training.state import TrainState, named_variables
+
+
+class Checkpoints:
+    """The checkpoints in a folder; the last few are kept."""
+
+    def __init__(self, state: TrainState, folder: Path, keep: int):
+        self._state = state
+        self.folder = folder
+        self._manager = tf.train.CheckpointManager(
+            state.checkpoint(), str(folder), max_to_keep=keep, checkpoint_name="step"
+        )
+
+    @property
+    def latest(self) -> str | None:
+        """The path prefix of the last complete checkpoint."""
+        return self._manager.latest_checkpoint
+
+    def save(self) -> None:
+        """Writes a checkpoint; the one before stays the latest until it is complete.
+
+        Raises:
+            UserError: it cannot be written.
+        """
+        try:
+            with writing(self.folder):
+                self._manager.save(checkpoint_number=int(self._state.step.numpy()))
+        except tf.errors.OpError as error:
+            raise UserError(
+                f"cannot write a checkpoint to {self.folder}: {error.message}. "
+                f"The last complete one is {self.latest or 'none'}. Make room, then resume"
+            ) from error
+
+    def restore_latest(self) -> bool:
+        """Restores every variable from the last complete checkpoint.
+
+        Returns:
+            Whether there was one; a run killed before its first starts from its seed again.
+
+        Raises:
+            UserError: it is damaged, or does not fit the settings.
+        """
+        if self.latest is None:
+            return False
+        restore_exactly(self._state.checkpoint(), self.latest)
+        return True
+
+
+def restore_exactly(checkpoint: tf.train.Checkpoint, path: str) -> None:
+    """Restores every variable of `checkpoint` from `path`.
+
+    Raises:
+        UserError: the file is damaged or lacks some of the variables.
+    """
+    try:
+        checkpoint.read(path).assert_existing_objects_matched()
+    except (tf.errors.OpError, AssertionError, ValueError) as error:
+        raise UserError(
+            f"cannot restore the checkpoint {path}: it is damaged or of other networks than "
+            "config.yaml describes"
+        ) from error
+
+
+def load_generator(settings: Settings, checkpoint_folder: Path) -> keras.Model:
+    """Builds the generator of a run and restores its weights from the last checkpoint.
+
+    Raises:
+        UserError: there is no checkpoint, or it does not fit the settings.
+    """
+    path = tf.train.latest_checkpoint(str(checkpoint_folder))
+    if path is None:
+        raise UserError(f"{checkpoint_folder} holds no checkpoint: train first")
+    generator = build_generator(settings.model, settings.data.crop_size)
+    restore_exactly(tf.train.Checkpoint(generator=named_variables(generator)), path)
+    return generator

@@ -1,0 +1,66 @@
+"""The progress of a run: a bar on a terminal, plain lines elsewhere."""
+
+import sys
+import time
+from typing import TextIO
+
+from tqdm import tqdm
+
+
+class Progress:
+    """Shows step, losses, images/s and the time left."""
+
+    def __init__(self, first_step: int, total_steps: int, stream: TextIO | None = None):
+        self._stream = stream or sys.stderr
+        self._total = total_steps
+        self._first = first_step
+        self._start = time.monotonic()
+        self._bar = (
+            tqdm(total=total_steps, initial=first_step, unit="step", file=self._stream, leave=True)
+            if self._stream.isatty()
+            else None
+        )
+
+    def advance(self) -> None:
+        """Counts one step."""
+        if self._bar is not None:
+            self._bar.update(1)
+
+    def losses(self, step: int, losses: dict[str, float], images_per_second: float) -> None:
+        """Shows the mean losses since the last call."""
+        shown = " ".join(f"{short_name(name)} {value:.3f}" for name, value in losses.items())
+        rate = f"{images_per_second:.1f} images/s"
+        if self._bar is not None:
+            self._bar.set_postfix_str(f"{rate} {shown}", refresh=False)
+            return
+        elapsed = time.monotonic() - self._start
+        left = elapsed / max(1, step - self._first) * (self._total - step)
+        self.say(f"step {step}/{self._total} {shown} {rate} {_clock(left)} left")
+
+    def say(self, message: str) -> None:
+        """Prints a line, above the bar if there is one."""
+        if self._bar is not None:
+            self._bar.write(message, file=self._stream)
+        else:
+            print(message, file=self._stream, flush=True)
+
+    def close(self) -> None:
+        """Ends the bar."""
+        if self._bar is not None:
+            self._bar.close()
+
+
+def short_name(name: str) -> str:
+    """generator_loss -> G, and so on: the bar is narrow."""
+    return {
+        "generator_loss": "G",
+        "adversarial_loss": "GAN",
+        "l1_loss": "L1",
+        "discriminator_loss": "D",
+    }.get(name, name)
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"

@@ -1,0 +1,114 @@
+"""What a run writes down of its figures: metrics.csv, losses.png, TensorBoard."""
+
+import csv
+import importlib.util
+import io
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from tfpix2pix.files import write_atomically, writing
+from tfpix2pix.training.step import LOSS_NAMES
+
+Row = dict[str, float]
+
+VALIDATION_NAMES = ("val_l1", "val_psnr", "val_ssim")
+COLUMNS = ("step", "epoch", "learning_rate", "images_per_second", *LOSS_NAMES, *VALIDATION_NAMES)
+
+
+class MetricsFile:
+    """metrics.csv: a row every so many steps; what was not measured at a step is left empty."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def truncate(self, last_step: int) -> None:
+        """Drops the rows after `last_step`, those of steps that a resumed run does anew."""
+        rows = [row for row in self.read() if row["step"] <= last_step]
+        text = io.StringIO()
+        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(_formatted(row) for row in rows)
+        write_atomically(self.path, text.getvalue())
+
+    def append(self, row: Row) -> None:
+        """Adds a row."""
+        line = io.StringIO()
+        csv.DictWriter(line, COLUMNS, lineterminator="\n").writerow(_formatted(row))
+        with writing(self.path), self.path.open("a") as file:
+            file.write(line.getvalue())
+
+    def read(self) -> list[Row]:
+        """All complete rows, with the figures they hold."""
+        if not self.path.exists():
+            return []
+        text = self.path.read_text()
+        complete = text[: text.rfind("\n") + 1]  # a killed run may leave half a line
+        return [
+            {name: float(value) for name, value in row.items() if value}
+            for row in csv.DictReader(io.StringIO(complete))
+        ]
+
+
+def _formatted(row: Row) -> dict[str, str]:
+    return {
+        name: str(int(value)) if name == "step" else f"{value:.6g}" for name, value in row.items()
+    }
+
+
+def plot_losses(rows: list[Row], path: Path) -> None:
+    """Draws losses and validation figures over the steps, as PNG."""
+    # Imported here: it takes half a second, and no pyplot, which keeps figures alive.
+    from matplotlib.figure import Figure
+
+    panels = {
+        "GAN losses": ("adversarial_loss", "discriminator_loss"),
+        "L1 (training in [-1, 1], validation in [0, 1])": ("l1_loss", "val_l1"),
+        "validation SSIM": ("val_ssim",),
+        "validation PSNR, dB": ("val_psnr",),
+    }
+    figure = Figure(figsize=(10, 6), layout="constrained")
+    for axes, (title, names) in zip(figure.subplots(2, 2).flat, panels.items(), strict=True):
+        for name in names:
+            points = np.array([(row["step"], row[name]) for row in rows if name in row])
+            if len(points):
+                marker = "." if name in VALIDATION_NAMES else None
+                axes.plot(points[:, 0], points[:, 1], label=name, marker=marker)
+        axes.set_title(title)
+        axes.set_xlabel("step")
+        axes.grid(alpha=0.3)
+        if axes.lines:
+            axes.legend()
+    png = io.BytesIO()
+    figure.savefig(png, format="png", dpi=100)
+    write_atomically(path, png.getvalue())
+
+
+class TensorBoard:
+    """Scalars and sample grids for TensorBoard, where that is installed."""
+
+    def __init__(self, folder: Path):
+        self._writer = (
+            tf.summary.create_file_writer(str(folder)) if tensorboard_is_installed() else None
+        )
+
+    def scalars(self, row: Row) -> None:
+        """Writes a row's figures."""
+        if self._writer:
+            with self._writer.as_default(step=int(row["step"])):
+                for name in row.keys() - {"step"}:
+                    tf.summary.scalar(name, row[name])
+            self._writer.flush()
+
+    def image(self, name: str, image: np.ndarray, step: int) -> None:
+        """Writes an image, uint8 [H, W, 3]."""
+        if self._writer:
+            with self._writer.as_default(step=step):
+                tf.summary.image(name, image[np.newaxis])
+            self._writer.flush()
+
+
+def tensorboard_is_installed() -> bool:
+    """TensorFlow's summaries raise without it."""
+    return importlib.util.find_spec("tensorboard") is not None

@@ -1,0 +1,130 @@
+"""What a run leaves behind on its way: rows, plots, sample grids, checkpoints."""
+
+from pathlib import Path
+
+from tfpix2pix.config import Settings
+from tfpix2pix.evaluation.metrics import make_validator
+from tfpix2pix.files import write_atomically
+from tfpix2pix.training.checkpoints import Checkpoints
+from tfpix2pix.training.datasets import RunData
+from tfpix2pix.training.loop import LossRecorder, NonFiniteLossError
+from tfpix2pix.training.progress import Progress
+from tfpix2pix.training.records import MetricsFile, Row, TensorBoard, plot_losses
+from tfpix2pix.training.run_folder import RunFolder
+from tfpix2pix.training.samples import png_bytes, sample_grid
+from tfpix2pix.training.state import TrainState
+from tfpix2pix.training.step import Losses
+
+
+class Reporter:
+    """Writes into the run folder what is due after each step."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        folder: RunFolder,
+        state: TrainState,
+        data: RunData,
+        recorder: LossRecorder,
+        checkpoints: Checkpoints,
+        progress: Progress,
+    ):
+        self._settings = settings
+        self._folder = folder
+        self._state = state
+        self._data = data
+        self._recorder = recorder
+        self._checkpoints = checkpoints
+        self._progress = progress
+        self._metrics = MetricsFile(folder.metrics)
+        self._metrics.truncate(self._step)
+        self._tensorboard = TensorBoard(folder.tensorboard)
+        self._validate = make_validator(state.networks.generator)
+        self._names, self._inputs, self._targets = data.sample_pairs(settings.train.sample_pairs)
+        self._row: Row = {}
+        self.validation: dict[str, float] = {}
+
+    def after_step(self, step: int, losses: Losses, seconds: float, *, last: bool) -> None:
+        """Notes the losses, and does what is due after this many steps."""
+        self._recorder.add(step, losses, seconds)
+        self._progress.advance()
+        train = self._settings.train
+        # In this order: a checkpoint comes last, so that a run resumed from it lacks nothing.
+        for every, action in (
+            (train.log_every, self.log),
+            (train.validate_every, self.validate),
+            (1, self.write_row),
+            (train.sample_every, self.draw),
+            (train.checkpoint_every, self.save_checkpoint),
+        ):
+            if step % every == 0 or last:
+                action()
+
+    def start(self) -> None:
+        """Before the first step: the inputs of the samples, and how bad untrained networks are."""
+        for name, image in zip(self._names, self._inputs, strict=True):
+            path = self._folder.samples / "inputs" / f"{Path(name).stem}.png"
+            write_atomically(path, png_bytes(image))
+        self.validate()
+        self.write_row()
+        self.draw()
+
+    def log(self) -> None:
+        """Adds the mean losses since the last time to the row."""
+        losses, images_per_second = self._recorder.take()
+        optimizer = self._state.networks.generator_optimizer
+        self._row |= losses | {
+            "learning_rate": float(optimizer.learning_rate),
+            "images_per_second": images_per_second,
+        }
+        self._progress.losses(self._step, losses, images_per_second)
+
+    def validate(self) -> None:
+        """Adds the metrics over the whole validation split to the row."""
+        batches = self._data.validation_batches()
+        if batches is None:
+            return
+        self.validation = self._validate(batches)
+        self._row |= {f"val_{name}": value for name, value in self.validation.items()}
+        shown = describe_figures(self.validation)
+        self._progress.say(f"step {self._step}: validation {shown}")
+
+    def write_row(self) -> None:
+        """Writes the row, if there is something in it."""
+        if not self._row:
+            return
+        pairs = len(self._data.train.pairs)
+        epoch = self._step * self._settings.train.batch_size / pairs
+        row = {"step": self._step, "epoch": epoch} | self._row
+        self._metrics.append(row)
+        self._tensorboard.scalars(row)
+        self._row = {}
+
+    def draw(self) -> None:
+        """Writes a sample grid and the curves."""
+        grid = sample_grid(self._state.networks.generator, self._inputs, self._targets)
+        png = png_bytes(grid)
+        write_atomically(self._folder.samples / f"step_{self._step:07d}.png", png)
+        write_atomically(self._folder.samples / "latest.png", png)
+        self._tensorboard.image("input_generated_target", grid, self._step)
+        plot_losses(self._metrics.read(), self._folder.losses_plot)
+
+    def save_checkpoint(self) -> None:
+        """Writes a checkpoint, unless there is something wrong with the weights.
+
+        Raises:
+            NonFiniteLossError: a loss or a weight is NaN or infinite.
+        """
+        self._recorder.check()
+        if not self._state.is_finite():
+            raise NonFiniteLossError(f"step {self._step}: a weight is not a finite number")
+        self._checkpoints.save()
+
+    @property
+    def _step(self) -> int:
+        return int(self._state.step.numpy())
+
+
+def describe_figures(figures: dict[str, float]) -> str:
+    """L1 0.0712, PSNR 19.20 dB, SSIM 0.612."""
+    return f"L1 {figures['l1']:.4f}, PSNR {figures['psnr']:.2f} dB, SSIM {figures['ssim']:.3f}"

@@ -1,0 +1,170 @@
+"""A whole run: from settings to a run folder full of checkpoints, figures and pictures."""
+
+import contextlib
+import dataclasses
+import math
+from pathlib import Path
+
+import tensorflow as tf
+
+from tfpix2pix.config import Settings, TrainSettings, dump_settings
+from tfpix2pix.errors import UserError
+from tfpix2pix.evaluation.baseline import mean_image_figures
+from tfpix2pix.files import write_atomically
+from tfpix2pix.training.checkpoints import Checkpoints
+from tfpix2pix.training.datasets import RunData, open_run_data
+from tfpix2pix.training.loop import LossRecorder, NonFiniteLossError, run_loop
+from tfpix2pix.training.progress import Progress
+from tfpix2pix.training.reporter import Reporter
+from tfpix2pix.training.run_folder import RunFolder
+from tfpix2pix.training.signals import StopRequest, stop_on_signals
+from tfpix2pix.training.state import TrainState
+from tfpix2pix.training.step import make_train_step
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainResult:
+    """How a run ended.
+
+    Attributes:
+        run_dir: the run folder.
+        step: steps done.
+        total_steps: steps to do.
+        stopped_by: number of the signal that stopped the run, or None.
+        validation: figures of the last validation, images in [0, 1]; empty without held-out pairs.
+        baseline: the same figures of always answering with the mean training picture.
+    """
+
+    run_dir: Path
+    step: int
+    total_steps: int
+    stopped_by: int | None = None
+    validation: dict[str, float] = dataclasses.field(default_factory=dict)
+    baseline: dict[str, float] = dataclasses.field(default_factory=dict)
+
+
+def train(settings: Settings, run_dir: str | Path) -> TrainResult:
+    """Starts a run in a new run folder and trains to its end, or until SIGINT or SIGTERM.
+
+    Raises:
+        UserError: the folder holds a run already, the data cannot be used, or a loss became NaN.
+    """
+    folder = RunFolder(Path(run_dir))
+    folder.check_free()
+    data = open_run_data(settings.data)
+    folder.create(settings)
+    return _train(settings, folder, data)
+
+
+def resume(run_dir: str | Path, *, steps: int | None = None) -> TrainResult:
+    """Continues the run in a run folder with its own settings, as if it had never stopped.
+
+    Args:
+        run_dir: the run folder.
+        steps: a new length in steps, to train longer.
+
+    Raises:
+        UserError: there is no run, its data have changed, or a loss became NaN.
+    """
+    folder = RunFolder(Path(run_dir))
+    settings = folder.settings()
+    data = open_run_data(settings.data)
+    if steps is not None:
+        length = dataclasses.replace(settings.train, steps=steps, epochs=None)
+        settings = dataclasses.replace(settings, train=length)
+        write_atomically(folder.config, dump_settings(settings))
+    return _train(settings, folder, data)
+
+
+def run_length(settings: TrainSettings, pairs: int) -> int:
+    """The steps of a run: as given, or enough for the epochs over so many pairs.
+
+    Raises:
+        UserError: neither steps nor epochs are given.
+    """
+    if settings.steps is not None:
+        return settings.steps
+    if settings.epochs is not None:
+        return math.ceil(settings.epochs * pairs / settings.batch_size)
+    raise UserError("how long to train? Give --steps, --epochs or a --preset")
+
+
+def one_device_strategy() -> tf.distribute.Strategy:
+    """The simplest strategy: everything on the first GPU, or on the CPU."""
+    has_gpu = bool(tf.config.list_logical_devices("GPU"))
+    return tf.distribute.OneDeviceStrategy("/gpu:0" if has_gpu else "/cpu:0")
+
+
+def _train(settings: Settings, folder: RunFolder, data: RunData) -> TrainResult:
+    total_steps = run_length(settings.train, len(data.train.pairs))
+    folder.check_same_data(data.train.pairs)
+    if settings.train.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    strategy = one_device_strategy()
+    with strategy.scope():
+        state = TrainState(settings, total_steps)
+    checkpoints = Checkpoints(state, folder.checkpoints, settings.train.keep_checkpoints)
+    checkpoints.restore_latest()
+    progress = Progress(int(state.step.numpy()), total_steps)
+    recorder = LossRecorder(settings.train.batch_size)
+    reporter = Reporter(settings, folder, state, data, recorder, checkpoints, progress)
+    with contextlib.closing(progress), stop_on_signals() as stop:
+        try:
+            _run(settings, state, data, strategy, total_steps, reporter, stop)
+        except NonFiniteLossError as error:
+            raise NonFiniteLossError(
+                f"{error}. The last good checkpoint is {checkpoints.latest or 'none'}. Look for "
+                "broken pairs, or try a lower learning_rate, in a new run"
+            ) from error
+    return TrainResult(
+        folder.path,
+        int(state.step.numpy()),
+        total_steps,
+        stop.signal,
+        reporter.validation,
+        _baseline(data) if reporter.validation and stop.signal is None else {},
+    )
+
+
+def _run(
+    settings: Settings,
+    state: TrainState,
+    data: RunData,
+    strategy: tf.distribute.Strategy,
+    total_steps: int,
+    reporter: Reporter,
+    stop: StopRequest,
+) -> None:
+    first_step = int(state.step.numpy())
+    if first_step == 0:
+        reporter.start()
+    batches = data.training_batches(settings.train, first_step, total_steps)
+    train_step = make_train_step(
+        state.networks,
+        crop_size=settings.data.crop_size,
+        mirror=settings.data.mirror,
+        l1_weight=settings.train.l1_weight,
+        update=settings.train.update,
+        seed=settings.train.seed,
+        strategy=strategy,
+        jit=settings.train.jit,
+    )
+    try:
+        run_loop(
+            state,
+            train_step,
+            strategy.experimental_distribute_dataset(batches),
+            total_steps=total_steps,
+            reporter=reporter,
+            stop=stop,
+        )
+    except tf.errors.InvalidArgumentError as error:
+        # Sets too large to keep in memory are decoded on the way.
+        broken = data.broken_pair(settings.train, int(state.step.numpy()))
+        raise (broken or error) from error
+    if stop.signal is not None:
+        reporter.save_checkpoint()
+
+
+def _baseline(data: RunData) -> dict[str, float]:
+    return mean_image_figures(data.plain_training_batches(), data.validation_batches())

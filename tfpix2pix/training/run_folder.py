@@ -1,0 +1,159 @@
+"""The run folder, which describes itself.
+
+config.yaml        all settings, resolved
+environment.json   versions, devices, code revision
+data.json          how many pairs it trains on, and a fingerprint of their names
+metrics.csv        losses, and validation figures
+losses.png         the same as curves
+samples/           grids of input | generated | target; inputs/ holds the inputs alone
+checkpoints/       the last few, each complete
+tensorboard/       if TensorBoard is installed
+"""
+
+import dataclasses
+import importlib.metadata
+import json
+import platform
+import subprocess
+from pathlib import Path
+
+import tensorflow as tf
+
+from tfpix2pix.config import Settings, dump_settings, load_settings
+from tfpix2pix.data.pairs import Pairs
+from tfpix2pix.errors import UserError
+from tfpix2pix.files import write_atomically
+
+
+@dataclasses.dataclass(frozen=True)
+class RunFolder:
+    """The places in a run folder."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """All settings."""
+        return self.path / "config.yaml"
+
+    @property
+    def data(self) -> Path:
+        """What the run trains on."""
+        return self.path / "data.json"
+
+    @property
+    def metrics(self) -> Path:
+        """Losses and validation figures."""
+        return self.path / "metrics.csv"
+
+    @property
+    def losses_plot(self) -> Path:
+        """The curves of `metrics`."""
+        return self.path / "losses.png"
+
+    @property
+    def samples(self) -> Path:
+        """Sample grids."""
+        return self.path / "samples"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Checkpoints."""
+        return self.path / "checkpoints"
+
+    @property
+    def tensorboard(self) -> Path:
+        """TensorBoard's event files."""
+        return self.path / "tensorboard"
+
+    def exists(self) -> bool:
+        """Whether a run was started here."""
+        return self.config.exists()
+
+    def settings(self) -> Settings:
+        """The settings of the run here.
+
+        Raises:
+            UserError: there is no run here.
+        """
+        if not self.exists():
+            raise UserError(
+                f"{self.path} is not a run folder: it holds no config.yaml. "
+                "A run folder is what tfpix2pix-train makes"
+            )
+        return load_settings(self.config)
+
+    def check_free(self) -> None:
+        """Refuses a folder that holds a run already.
+
+        Raises:
+            UserError: it does.
+        """
+        if self.exists():
+            raise UserError(
+                f"{self.path} already holds a run: continue it with "
+                f"`tfpix2pix-train --run-dir {self.path} --resume`, or choose another --run-dir"
+            )
+
+    def create(self, settings: Settings) -> None:
+        """Starts a run here.
+
+        Raises:
+            UserError: the folder cannot be written.
+        """
+        write_atomically(self.path / "environment.json", json.dumps(environment(), indent=2) + "\n")
+        # Last, since its presence says that a run was started.
+        write_atomically(self.config, dump_settings(settings))
+
+    def check_same_data(self, pairs: Pairs) -> None:
+        """Notes what the run trains on or, when resumed, compares with what was noted.
+
+        Raises:
+            UserError: pairs came, went or were renamed; the run would not go on as it was.
+        """
+        now = {"train_pairs": len(pairs), "fingerprint": pairs.fingerprint()}
+        if not self.data.exists():
+            write_atomically(self.data, json.dumps(now, indent=2) + "\n")
+            return
+        then = json.loads(self.data.read_text())
+        if then != now:
+            raise UserError(
+                f"the training pairs in {pairs.origin} have changed since this run began: "
+                f"{then['train_pairs']} pairs then, {now['train_pairs']} now, or other names. "
+                "Put them back, or start a new run"
+            )
+
+
+def next_run_folder(parent: Path, name: str) -> RunFolder:
+    """The first free one of parent/name-1, parent/name-2, ..."""
+    number = 1
+    while (parent / f"{name}-{number}").exists():
+        number += 1
+    return RunFolder(parent / f"{name}-{number}")
+
+
+def environment() -> dict[str, object]:
+    """Versions, devices and, from a git checkout, the revision of this package."""
+    packages = ("tfpix2pix", "tensorflow", "keras", "tensorflow-datasets", "numpy")
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {name: importlib.metadata.version(name) for name in packages},
+        "devices": [device.name for device in tf.config.list_physical_devices()],
+        "git_revision": _git_revision(),
+    }
+
+
+def _git_revision() -> str | None:
+    here = Path(__file__).parent
+    try:
+        answer = subprocess.run(
+            ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=40"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return answer.stdout.strip() or None

@@ -1,0 +1,77 @@
+"""What a run carries from step to step."""
+
+import keras
+import tensorflow as tf
+
+from tfpix2pix.config import Settings, TrainSettings
+from tfpix2pix.training.build import build_discriminator, build_generator
+from tfpix2pix.training.schedules import learning_rate_schedule
+from tfpix2pix.training.step import Networks
+
+# PyTorch's and the authors' epsilon; Keras' own default is 1e-7.
+ADAM_EPSILON = 1e-8
+
+
+class TrainState:
+    """The networks, their optimizers and the number of steps done."""
+
+    def __init__(self, settings: Settings, total_steps: int):
+        """Builds everything with weights drawn from the run's seed.
+
+        Call it inside the strategy's scope.
+        """
+        keras.utils.set_random_seed(settings.train.seed)
+        generator = build_generator(settings.model, settings.data.crop_size)
+        discriminator = build_discriminator(settings.model, settings.data.crop_size)
+        self.networks = Networks(
+            generator,
+            discriminator,
+            _adam(settings.train, total_steps, generator),
+            _adam(settings.train, total_steps, discriminator),
+        )
+        self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
+
+    def checkpoint(self) -> tf.train.Checkpoint:
+        """The checkpointed variables, under names that say where they are."""
+        networks = self.networks
+        return tf.train.Checkpoint(
+            step=self.step,
+            generator=named_variables(networks.generator),
+            discriminator=named_variables(networks.discriminator),
+            generator_optimizer=_numbered_variables(networks.generator_optimizer),
+            discriminator_optimizer=_numbered_variables(networks.discriminator_optimizer),
+        )
+
+    def is_finite(self) -> bool:
+        """Whether every weight of both networks is a number."""
+        models = (self.networks.generator, self.networks.discriminator)
+        return all(
+            bool(tf.reduce_all(tf.math.is_finite(variable.value)))
+            for model in models
+            for variable in model.trainable_variables
+        )
+
+
+def _adam(settings: TrainSettings, total_steps: int, model: keras.Model) -> keras.optimizers.Adam:
+    optimizer = keras.optimizers.Adam(
+        learning_rate_schedule(settings, total_steps),
+        beta_1=settings.beta_1,
+        beta_2=settings.beta_2,
+        epsilon=ADAM_EPSILON,
+    )
+    # Built now, so that a checkpoint finds the moments to restore.
+    optimizer.build(model.trainable_variables)
+    return optimizer
+
+
+def named_variables(model: keras.Model) -> dict[str, tf.Variable]:
+    """All variables of a model, dropout's random states too, by layer and name."""
+    return {
+        f"{layer.name}.{variable.name}": variable.value
+        for layer in model.layers
+        for variable in layer.variables
+    }
+
+
+def _numbered_variables(optimizer: keras.optimizers.Optimizer) -> dict[str, tf.Variable]:
+    return {f"{i:04d}": variable.value for i, variable in enumerate(optimizer.variables)}

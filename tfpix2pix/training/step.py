@@ -1,0 +1,164 @@
+"""The training step: two forward passes, two gradients, two updates, one dictionary of losses.
+
+The step is a pure function of (networks and optimizers, batch, step number, seed).
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, Literal
+
+import keras
+import tensorflow as tf
+
+from tfpix2pix.data.augment import random_jitter
+from tfpix2pix.data.images import to_network_range
+from tfpix2pix.losses import (
+    adversarial_discriminator_loss,
+    adversarial_generator_loss,
+    l1_loss,
+)
+
+Losses = dict[str, tf.Tensor]
+# The names of what a step returns, in the order they are logged.
+LOSS_NAMES = ("generator_loss", "adversarial_loss", "l1_loss", "discriminator_loss")
+
+
+@dataclasses.dataclass(frozen=True)
+class Networks:
+    """The two networks and their optimizers."""
+
+    generator: keras.Model
+    discriminator: keras.Model
+    generator_optimizer: keras.optimizers.Optimizer
+    discriminator_optimizer: keras.optimizers.Optimizer
+
+
+def make_train_step(
+    networks: Networks,
+    *,
+    crop_size: tuple[int, int],
+    mirror: bool = True,
+    l1_weight: float = 100.0,
+    update: Literal["simultaneous", "alternating"] = "simultaneous",
+    seed: int = 0,
+    strategy: tf.distribute.Strategy | None = None,
+    jit: bool = False,
+) -> Callable[[tuple[Any, Any], tf.Tensor], Losses]:
+    """Builds the compiled step.
+
+    Args:
+        networks: what is trained.
+        crop_size: height and width of the random crop.
+        mirror: whether pairs are mirrored at random.
+        l1_weight: weight of the L1 loss in the generator's.
+        update: `"simultaneous"`: both networks' gradients come from one snapshot;
+            `"alternating"`: D is updated first, and G learns from the new D.
+        seed: of the jitter.
+        strategy: where the step runs; default: the strategy in scope.
+        jit: compile with XLA.
+
+    Returns:
+        A function of ((input_image, target_image), step), uint8 [B, H, W, C] and an int64 scalar,
+        that updates the networks and returns the losses, scalars by the names in `LOSS_NAMES`.
+    """
+    strategy = strategy or tf.distribute.get_strategy()
+    replicas = strategy.num_replicas_in_sync
+    update_networks = {
+        "simultaneous": simultaneous_update,
+        "alternating": alternating_update,
+    }[update]
+
+    @tf.function(jit_compile=jit)
+    def replica_step(batch: tuple[tf.Tensor, tf.Tensor], step: tf.Tensor) -> Losses:
+        jitter_seed = tf.stack([tf.constant(seed, tf.int64), step])
+        input_image, target_image = random_jitter(*batch, crop_size, mirror, jitter_seed)
+        return update_networks(
+            networks,
+            to_network_range(input_image),
+            to_network_range(target_image),
+            l1_weight=l1_weight,
+            loss_scale=1.0 / replicas,
+        )
+
+    @tf.function
+    def train_step(batch: tuple[Any, Any], step: tf.Tensor) -> Losses:
+        losses = strategy.run(replica_step, args=(batch, step))
+        return {
+            name: strategy.reduce(tf.distribute.ReduceOp.MEAN, losses[name], axis=None)
+            for name in LOSS_NAMES
+        }
+
+    return train_step
+
+
+def simultaneous_update(
+    networks: Networks,
+    input_image: tf.Tensor,
+    target_image: tf.Tensor,
+    *,
+    l1_weight: float,
+    loss_scale: float = 1.0,
+) -> Losses:
+    """Updates both networks from one snapshot. Images are float32 [B, H, W, C] in [-1, 1]."""
+    with tf.GradientTape() as generator_tape, tf.GradientTape() as discriminator_tape:
+        generated_image = networks.generator(input_image, training=True)
+        real_logits = networks.discriminator([input_image, target_image], training=True)
+        fake_logits = networks.discriminator([input_image, generated_image], training=True)
+        losses = _generator_losses(fake_logits, target_image, generated_image, l1_weight)
+        losses["discriminator_loss"] = adversarial_discriminator_loss(real_logits, fake_logits)
+        generator_loss = losses["generator_loss"] * loss_scale
+        discriminator_loss = losses["discriminator_loss"] * loss_scale
+    # Both gradients before either update: the snapshot.
+    generator_gradients = _gradients(generator_tape, generator_loss, networks.generator)
+    discriminator_gradients = _gradients(
+        discriminator_tape, discriminator_loss, networks.discriminator
+    )
+    networks.generator_optimizer.apply(generator_gradients)
+    networks.discriminator_optimizer.apply(discriminator_gradients)
+    return losses
+
+
+def alternating_update(
+    networks: Networks,
+    input_image: tf.Tensor,
+    target_image: tf.Tensor,
+    *,
+    l1_weight: float,
+    loss_scale: float = 1.0,
+) -> Losses:
+    """Updates D first, then G against the new D (paper, section 3.3). Images as above."""
+    with tf.GradientTape() as generator_tape:
+        generated_image = networks.generator(input_image, training=True)
+        with generator_tape.stop_recording(), tf.GradientTape() as discriminator_tape:
+            real_logits = networks.discriminator([input_image, target_image], training=True)
+            fake_logits = networks.discriminator([input_image, generated_image], training=True)
+            discriminator_loss = adversarial_discriminator_loss(real_logits, fake_logits)
+            scaled_loss = discriminator_loss * loss_scale
+        with generator_tape.stop_recording():
+            networks.discriminator_optimizer.apply(
+                _gradients(discriminator_tape, scaled_loss, networks.discriminator)
+            )
+        fake_logits = networks.discriminator([input_image, generated_image], training=True)
+        losses = _generator_losses(fake_logits, target_image, generated_image, l1_weight)
+        generator_loss = losses["generator_loss"] * loss_scale
+    networks.generator_optimizer.apply(
+        _gradients(generator_tape, generator_loss, networks.generator)
+    )
+    return losses | {"discriminator_loss": discriminator_loss}
+
+
+def _generator_losses(
+    fake_logits: tf.Tensor, target_image: tf.Tensor, generated_image: tf.Tensor, l1_weight: float
+) -> Losses:
+    adversarial = adversarial_generator_loss(fake_logits)
+    l1 = l1_loss(target_image, generated_image)
+    return {
+        "generator_loss": adversarial + l1_weight * l1,
+        "adversarial_loss": adversarial,
+        "l1_loss": l1,
+    }
+
+
+def _gradients(tape: tf.GradientTape, loss: tf.Tensor, model: keras.Model) -> list[tf.Tensor]:
+    # Keras' optimizers take gradients in the order of the variables they were built with.
+    return tape.gradient(loss, [v.value for v in model.trainable_variables])
