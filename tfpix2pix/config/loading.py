@@ -5,7 +5,7 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args, get_origin
 
 import pydantic
 import yaml
@@ -13,7 +13,7 @@ import yaml
 from tfpix2pix.config.settings import Settings
 from tfpix2pix.errors import SettingsError
 
-SECTIONS = {field.name: field.type for field in dataclasses.fields(Settings)}
+SECTIONS: dict[str, Any] = {field.name: field.type for field in dataclasses.fields(Settings)}
 
 # A length is given in steps or in epochs: whichever layer speaks last decides.
 _LENGTHS = ("steps", "epochs")
@@ -26,7 +26,18 @@ class SettingInfo(NamedTuple):
     name: str
     default: Any
     help: str
+    metavar: str
     is_switch: bool
+
+
+def _metavar(annotation: Any) -> str:
+    """What stands for a value in the help: `{AtoB,BtoA}`, `INT`, `SIZE`."""
+    if get_origin(annotation) is Literal:
+        return f"{{{','.join(get_args(annotation))}}}"
+    if get_origin(annotation) is tuple:
+        return "SIZE"
+    kinds = [kind for kind in get_args(annotation) or (annotation,) if kind is not type(None)]
+    return kinds[0].__name__.upper()
 
 
 def all_settings() -> Iterator[SettingInfo]:
@@ -34,7 +45,12 @@ def all_settings() -> Iterator[SettingInfo]:
     for section, cls in SECTIONS.items():
         for name, field in cls.__pydantic_fields__.items():
             yield SettingInfo(
-                section, name, field.default, field.description or "", field.annotation is bool
+                section,
+                name,
+                field.default,
+                field.description or "",
+                _metavar(field.annotation),
+                field.annotation is bool,
             )
 
 

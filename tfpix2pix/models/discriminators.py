@@ -71,11 +71,10 @@ def pixelgan_discriminator(
 def _paired_inputs(
     image_size: int | tuple[int, int] | None, input_channels: int, output_channels: int
 ) -> tuple[list[Any], Any]:
-    if image_size is None or isinstance(image_size, int):
-        image_size = (image_size, image_size)
+    height, width = image_size if isinstance(image_size, tuple) else (image_size, image_size)
     inputs = [
-        keras.Input((*image_size, input_channels), name="input_image"),
-        keras.Input((*image_size, output_channels), name="target_image"),
+        keras.Input((height, width, input_channels), name="input_image"),
+        keras.Input((height, width, output_channels), name="target_image"),
     ]
     return inputs, keras.layers.Concatenate(name="pair")(inputs)
 

@@ -115,7 +115,7 @@ def _generator(
 def _encode(x: Any, widths: list[int], skip: Skip | None) -> tuple[Any, list[Any]]:
     """Returns the innermost features and, outermost first, what the skips carry."""
     depth = len(widths)
-    skips = []
+    skips: list[Any] = []
     for layer, filters in enumerate(widths, start=1):
         name = f"down{layer}"
         activated, preactivation = downsample(x, filters, norm=1 < layer < depth, name=name)

@@ -1,5 +1,7 @@
 """Networks from settings."""
 
+from typing import Any
+
 import keras
 
 from tfpix2pix.config import ModelSettings
@@ -18,7 +20,7 @@ def build_generator(settings: ModelSettings, image_size: tuple[int, int]) -> ker
     Raises:
         UserError: the image size does not fit it.
     """
-    common = {
+    common: dict[str, Any] = {
         "image_size": image_size,
         "base_filters": settings.base_filters,
         "depth": settings.depth,
@@ -38,7 +40,7 @@ def build_discriminator(settings: ModelSettings, image_size: tuple[int, int]) ->
     Raises:
         UserError: the image size does not fit it.
     """
-    common = {"image_size": image_size, "base_filters": settings.base_filters}
+    common: dict[str, Any] = {"image_size": image_size, "base_filters": settings.base_filters}
     try:
         if settings.discriminator == "pixelgan":
             return pixelgan_discriminator(**common)

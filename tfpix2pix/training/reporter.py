@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from tfpix2pix.config import Settings
-from tfpix2pix.evaluation.metrics import make_validator
+from tfpix2pix.evaluation.metrics import describe_figures, make_validator
 from tfpix2pix.files import write_atomically
+from tfpix2pix.progress import Progress
 from tfpix2pix.training.checkpoints import Checkpoints
 from tfpix2pix.training.datasets import RunData
 from tfpix2pix.training.loop import LossRecorder, NonFiniteLossError
-from tfpix2pix.training.progress import Progress
 from tfpix2pix.training.records import MetricsFile, Row, TensorBoard, plot_losses
 from tfpix2pix.training.run_folder import RunFolder
 from tfpix2pix.training.samples import png_bytes, sample_grid
@@ -62,12 +62,25 @@ class Reporter:
 
     def start(self) -> None:
         """Before the first step: the inputs of the samples, and how bad untrained networks are."""
+        self._progress.say(self._describe())
         for name, image in zip(self._names, self._inputs, strict=True):
             path = self._folder.samples / "inputs" / f"{Path(name).stem}.png"
             write_atomically(path, png_bytes(image))
         self.validate()
         self.write_row()
         self.draw()
+
+    def _describe(self) -> str:
+        data, networks = self._data, self._state.networks
+        held_out = data.validation.pairs if data.validation else ()
+        generator, discriminator = (
+            f"{model.count_params() / 1e6:.1f} M parameters"
+            for model in (networks.generator, networks.discriminator)
+        )
+        return (
+            f"{len(data.train.pairs)} pairs to train on, {len(held_out)} to validate with; "
+            f"generator {generator}, discriminator {discriminator}"
+        )
 
     def log(self) -> None:
         """Adds the mean losses since the last time to the row."""
@@ -123,8 +136,3 @@ class Reporter:
     @property
     def _step(self) -> int:
         return int(self._state.step.numpy())
-
-
-def describe_figures(figures: dict[str, float]) -> str:
-    """L1 0.0712, PSNR 19.20 dB, SSIM 0.612."""
-    return f"L1 {figures['l1']:.4f}, PSNR {figures['psnr']:.2f} dB, SSIM {figures['ssim']:.3f}"

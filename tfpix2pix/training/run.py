@@ -11,10 +11,10 @@ from tfpix2pix.config import Settings, TrainSettings, dump_settings
 from tfpix2pix.errors import UserError
 from tfpix2pix.evaluation.baseline import mean_image_figures
 from tfpix2pix.files import write_atomically
+from tfpix2pix.progress import Progress
 from tfpix2pix.training.checkpoints import Checkpoints
 from tfpix2pix.training.datasets import RunData, open_run_data
 from tfpix2pix.training.loop import LossRecorder, NonFiniteLossError, run_loop
-from tfpix2pix.training.progress import Progress
 from tfpix2pix.training.reporter import Reporter
 from tfpix2pix.training.run_folder import RunFolder
 from tfpix2pix.training.signals import StopRequest, stop_on_signals

@@ -12,9 +12,11 @@ tensorboard/       if TensorBoard is installed
 
 import dataclasses
 import importlib.metadata
+import itertools
 import json
 import platform
 import subprocess
+import tempfile
 from pathlib import Path
 
 import tensorflow as tf
@@ -22,7 +24,7 @@ import tensorflow as tf
 from tfpix2pix.config import Settings, dump_settings, load_settings
 from tfpix2pix.data.pairs import Pairs
 from tfpix2pix.errors import UserError
-from tfpix2pix.files import write_atomically
+from tfpix2pix.files import write_atomically, writing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,16 +86,21 @@ class RunFolder:
         return load_settings(self.config)
 
     def check_free(self) -> None:
-        """Refuses a folder that holds a run already.
+        """Makes the folder, and refuses one that holds a run already.
 
         Raises:
-            UserError: it does.
+            UserError: it does, or it cannot be written.
         """
         if self.exists():
             raise UserError(
                 f"{self.path} already holds a run: continue it with "
                 f"`tfpix2pix-train --run-dir {self.path} --resume`, or choose another --run-dir"
             )
+        with writing(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            # Found out now, not after the data were prepared.
+            with tempfile.TemporaryFile(dir=self.path):
+                pass
 
     def create(self, settings: Settings) -> None:
         """Starts a run here.
@@ -125,11 +132,9 @@ class RunFolder:
 
 
 def next_run_folder(parent: Path, name: str) -> RunFolder:
-    """The first free one of parent/name-1, parent/name-2, ..."""
-    number = 1
-    while (parent / f"{name}-{number}").exists():
-        number += 1
-    return RunFolder(parent / f"{name}-{number}")
+    """The first of parent/name-1, parent/name-2, ... that holds no run yet."""
+    folders = (RunFolder(parent / f"{name}-{number}") for number in itertools.count(1))
+    return next(folder for folder in folders if not folder.exists())
 
 
 def environment() -> dict[str, object]:

@@ -1,10 +1,30 @@
-"""The progress of a run: a bar on a terminal, plain lines elsewhere."""
+"""The progress of long work: a bar on a terminal, plain lines elsewhere."""
 
 import sys
 import time
-from typing import TextIO
+from collections.abc import Iterable, Iterator
+from typing import TextIO, TypeVar
 
 from tqdm import tqdm
+
+T = TypeVar("T")
+
+# Seconds between the plain lines of `track`.
+LINE_INTERVAL = 10.0
+
+
+def track(items: Iterable[T], total: int, unit: str, stream: TextIO | None = None) -> Iterator[T]:
+    """Gives the items on, showing how many of `total` are done."""
+    stream = stream or sys.stderr
+    if stream.isatty():
+        yield from tqdm(items, total=total, unit=unit, file=stream)
+        return
+    shown = time.monotonic()
+    for done, item in enumerate(items, start=1):
+        yield item
+        if time.monotonic() - shown > LINE_INTERVAL:
+            shown = time.monotonic()
+            print(f"{done}/{total} {unit}s", file=stream, flush=True)
 
 
 class Progress:

@@ -1,0 +1,1 @@
+"""The commands. Arguments are parsed and checked before anything slow is imported."""

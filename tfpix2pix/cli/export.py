@@ -1,0 +1,34 @@
+"""`tfpix2pix export`."""
+
+import argparse
+from pathlib import Path
+
+from tfpix2pix.cli.quiet import tensorflow_imported_quietly
+
+SUMMARY = "Export a trained run as a SavedModel for TensorFlow Serving."
+
+EXAMPLES = """example:
+  tfpix2pix export runs/demo-1 --output exports/demo
+
+Writes the next version, exports/demo/1/ at first. Point TensorFlow Serving at exports/demo.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    parser.add_argument("run_dir", type=Path, metavar="RUN", help="run folder")
+    parser.add_argument(
+        "--output", type=Path, required=True, metavar="DIR", help="the model's folder"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Exports; returns the exit status."""
+    with tensorflow_imported_quietly():
+        from tfpix2pix.export.savedmodel import export_savedmodel
+        from tfpix2pix.inference.translator import load_translator
+
+    version = export_savedmodel(load_translator(arguments.run_dir), arguments.output)
+    print(f"wrote {version}")
+    print(f"inspect with: saved_model_cli show --dir {version} --all")
+    return 0

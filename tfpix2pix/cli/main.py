@@ -1,0 +1,76 @@
+"""`tfpix2pix COMMAND`, and `tfpix2pix-train` for `tfpix2pix train`."""
+
+import argparse
+import importlib.metadata
+import signal
+import sys
+from collections.abc import Sequence
+
+from tfpix2pix.cli import export, predict, presets, train
+from tfpix2pix.cli.parsing import Parser
+from tfpix2pix.errors import SettingsError, UserError
+
+EXIT_FAILURE = 1
+EXIT_USAGE = 2
+EXIT_SIGNAL = 128
+
+COMMANDS = {"train": train, "predict": predict, "export": export, "presets": presets}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs a command and returns its exit status.
+
+    0: done; 1: failed; 2: wrong usage or settings; 128 + number: stopped by a signal.
+    """
+    parser = Parser(
+        prog="tfpix2pix",
+        description="Learn to translate one kind of image into another from pairs (pix2pix).",
+    )
+    version = importlib.metadata.version("tfpix2pix")
+    parser.add_argument("--version", action="version", version=version)
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, command in COMMANDS.items():
+        subparser = subparsers.add_parser(
+            name,
+            help=command.SUMMARY,
+            description=command.SUMMARY,
+            epilog=command.EXAMPLES,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        command.add_arguments(subparser)
+        subparser.set_defaults(run=command.run, parser=subparser)
+    return _run(parser, argv)
+
+
+def train_main(argv: Sequence[str] | None = None) -> int:
+    """Runs `tfpix2pix-train`."""
+    parser = Parser(
+        prog="tfpix2pix-train",
+        description=train.SUMMARY,
+        epilog=train.EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    train.add_arguments(parser)
+    parser.set_defaults(run=train.run, parser=parser)
+    return _run(parser, argv)
+
+
+def _run(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> int:
+    try:
+        arguments = parser.parse_args(argv)
+        return arguments.run(arguments)
+    except SystemExit as stop:  # argparse, after --help or wrong usage
+        return int(stop.code or 0)
+    except SettingsError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_FAILURE
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return EXIT_SIGNAL + signal.SIGINT
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,63 @@
+"""The argument parser: flags from the settings' definitions, and suggestions for wrong ones."""
+
+import argparse
+import difflib
+from typing import Any, NoReturn
+
+from tfpix2pix.config.loading import SECTION_OF, SECTIONS, all_settings
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, with the nearest known flag named for an unknown one."""
+
+    def __init__(self, **kwargs: Any):
+        super().__init__(allow_abbrev=False, **kwargs)
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parses, or exits with 2."""
+        parsed, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            self._refuse(unknown[0], parsed.parser)
+        return parsed
+
+    def error(self, message: str) -> NoReturn:
+        """Says what is wrong in one line, and exits with 2."""
+        self.exit(2, f"error: {message} (see {self.prog} --help)\n")
+
+    def _refuse(self, unknown: str, parser: argparse.ArgumentParser) -> NoReturn:
+        known = list(parser._option_string_actions)
+        close = difflib.get_close_matches(unknown.split("=")[0], known, n=1)
+        hint = f": did you mean {close[0]}?" if close else ""
+        parser.error(f"unknown argument {unknown}{hint}")
+
+
+def add_setting_flags(parser: argparse.ArgumentParser) -> None:
+    """Adds a flag for every setting, grouped by section."""
+    groups = {section: parser.add_argument_group(f"{section} settings") for section in SECTIONS}
+    for setting in all_settings():
+        flag = "--" + setting.name.replace("_", "-")
+        default = _shown(setting.default)
+        options: dict[str, Any] = {
+            "dest": setting.name,
+            "default": argparse.SUPPRESS,
+            # argparse formats help with %, which ours does not use.
+            "help": f"{setting.help} [{default}]".replace("%", "%%"),
+        }
+        if setting.is_switch:
+            options["action"] = argparse.BooleanOptionalAction
+        else:
+            options["metavar"] = setting.metavar
+        groups[setting.section].add_argument(flag, **options)
+
+
+def given_settings(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The settings that were given as flags."""
+    return {name: value for name, value in vars(arguments).items() if name in SECTION_OF}
+
+
+def _shown(default: Any) -> str:
+    if isinstance(default, tuple):
+        return str(default[0]) if len(set(default)) == 1 else "x".join(map(str, default))
+    if isinstance(default, bool):
+        return "on" if default else "off"
+    return "not set" if default is None else str(default)

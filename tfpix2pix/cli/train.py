@@ -1,0 +1,104 @@
+"""`tfpix2pix train`, also called `tfpix2pix-train`."""
+
+import argparse
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tfpix2pix.cli.parsing import add_setting_flags, given_settings
+from tfpix2pix.cli.quiet import tensorflow_imported_quietly
+from tfpix2pix.config import resolve
+from tfpix2pix.errors import SettingsError
+
+if TYPE_CHECKING:
+    from tfpix2pix.training.run import TrainResult
+
+SUMMARY = "Train on pairs of images, or on drawn facades when no data are given."
+
+EXAMPLES = """examples:
+  tfpix2pix-train                                             minutes on a CPU, no data needed
+  tfpix2pix-train --preset facades --data PATH --run-dir RUN  the paper's settings on your pairs
+  tfpix2pix-train --run-dir RUN --resume                      goes on where it stopped
+
+PATH holds train/ and val/ (or test/), each full of images that hold a pair side by side.
+Settings come from the preset, over it the --config file, over both the flags.
+"""
+
+DEFAULT_PRESET = "demo"
+RUNS = Path("runs")
+# What may be said anew of a run that goes on.
+RESUMABLE = {"steps"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    parser.usage = "%(prog)s [--data PATH] [--run-dir DIR] [--resume] [SETTING ...]"
+    parser.add_argument(
+        "--preset",
+        metavar="NAME",
+        help=f"settings to start from, see `tfpix2pix presets` [{DEFAULT_PRESET}]",
+    )
+    parser.add_argument("--config", type=Path, metavar="FILE", help="YAML file with settings")
+    parser.add_argument(
+        "--run-dir", type=Path, metavar="DIR", help="folder for all that the run makes [runs/...]"
+    )
+    parser.add_argument("--resume", action="store_true", help="continue the run in --run-dir")
+    add_setting_flags(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Trains; returns the exit status."""
+    if arguments.resume:
+        return _resume(arguments)
+    preset = arguments.preset or (None if arguments.config else DEFAULT_PRESET)
+    settings = resolve(preset, arguments.config, given_settings(arguments))
+    with tensorflow_imported_quietly():
+        from tfpix2pix.training.run import train
+        from tfpix2pix.training.run_folder import next_run_folder
+
+    name = preset or arguments.config.stem
+    run_dir = arguments.run_dir or next_run_folder(RUNS, name).path
+    origin = f"preset {preset}" if preset else str(arguments.config)
+    print(f"run folder {run_dir}, {origin}", flush=True)
+    return _conclude(train(settings, run_dir))
+
+
+def _resume(arguments: argparse.Namespace) -> int:
+    given = given_settings(arguments)
+    if arguments.run_dir is None:
+        raise SettingsError("--resume needs --run-dir: the folder of the run to continue")
+    others = sorted(given.keys() - RESUMABLE)
+    if others or arguments.preset or arguments.config:
+        named = others[0] if others else "preset" if arguments.preset else "config"
+        raise SettingsError(
+            f"--resume takes the run's own settings, so --{named.replace('_', '-')} cannot be "
+            "given; only --steps can, to train longer"
+        )
+    # Checked like any setting, before the slow import.
+    steps = resolve(flags=given).train.steps
+    with tensorflow_imported_quietly():
+        from tfpix2pix.training.run import resume
+
+    return _conclude(resume(arguments.run_dir, steps=steps))
+
+
+def _conclude(result: "TrainResult") -> int:
+    """Says how the run ended, where things are and what to do next."""
+    from tfpix2pix.evaluation.metrics import describe_figures
+
+    run_dir = shlex.quote(str(result.run_dir))
+    if result.stopped_by is not None:
+        print(f"stopped at step {result.step} of {result.total_steps}; a checkpoint is written")
+        print(f"resume with: tfpix2pix-train --run-dir {run_dir} --resume")
+        return 128 + result.stopped_by
+    print(f"done: {result.step} steps")
+    if result.validation:
+        print(f"validation   {describe_figures(result.validation)}")
+        print(
+            f"for scale    {describe_figures(result.baseline)} (always the mean training picture)"
+        )
+    print(f"pictures     {result.run_dir}/samples/latest.png (input | generated | target)")
+    print(f"curves       {result.run_dir}/losses.png, {result.run_dir}/metrics.csv")
+    print(f"next         tfpix2pix predict {run_dir} {run_dir}/samples/inputs --output pictures")
+    print(f"             tfpix2pix export {run_dir} --output exports/{result.run_dir.name}")
+    return 0

@@ -1,0 +1,50 @@
+"""Reads prepared sets through TFDS, preparing them at the first use."""
+
+import contextlib
+import sys
+from pathlib import Path
+
+import tensorflow_datasets as tfds
+
+from tfpix2pix.data.builders.drawn_facades import DrawnFacades
+from tfpix2pix.errors import UserError
+from tfpix2pix.files import writing
+
+BUILDERS = {"drawn_facades": DrawnFacades}
+
+
+def read_examples(
+    name: str, split: str, data_dir: str | None = None
+) -> tuple[list[str], list[bytes], list[bytes]]:
+    """Reads one split of a prepared set: names, and the encoded images A and B.
+
+    Args:
+        name: of the set, one of `BUILDERS`.
+        split: `"train"`, `"val"` or `"test"`.
+        data_dir: where prepared sets are kept; default: TFDS' own place.
+
+    Raises:
+        UserError: the place cannot be written.
+    """
+    place = Path(data_dir or tfds.core.constants.DATA_DIR)
+    builder = BUILDERS[name](data_dir=str(place))
+    if not builder.info.splits:
+        print(f"preparing {name} in {place}: once, less than a minute", file=sys.stderr)  # noqa: T201
+        _prepare(builder, place)
+    encoded = {key: tfds.decode.SkipDecoding() for key in ("A", "B")}
+    examples = list(tfds.as_numpy(builder.as_dataset(split=split, decoders=encoded)))
+    if not examples:
+        raise UserError(
+            f"{place / name} has an empty split {split}: delete the folder and try again"
+        )
+    examples.sort(key=lambda example: example["name"])
+    names = [example["name"].decode() for example in examples]
+    return names, [e["A"] for e in examples], [e["B"] for e in examples]
+
+
+def _prepare(builder: tfds.core.DatasetBuilder, place: Path) -> None:
+    if not sys.stderr.isatty():
+        tfds.disable_progress_bar()
+    # TFDS tells of its steps on stdout, which belongs to the command's results.
+    with writing(place), contextlib.redirect_stdout(sys.stderr):
+        builder.download_and_prepare()
