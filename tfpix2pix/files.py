@@ -51,14 +51,19 @@ def folder_written_atomically(path: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turns an operating system's refusal to write `path` into a `UserError` that names it."""
+def writing(path: Path, *others: type[Exception]) -> Iterator[None]:
+    """Turns a refusal to write `path` into a `UserError` that names it.
+
+    Args:
+        path: what is written in the block.
+        others: exceptions of a library that mean a refusal, besides `OSError`.
+    """
     try:
         yield
-    except OSError as error:
-        reason = error.strerror or str(error)
+    except (OSError, *others) as error:
+        reason = getattr(error, "strerror", None) or getattr(error, "message", None) or error
         raise UserError(
-            f"cannot write {path}: {reason}. Choose a folder that can be written, or make room."
+            f"cannot write {path}: {reason}. Choose a folder that can be written, or make room"
         ) from error
 
 

@@ -23,7 +23,7 @@ def _parse_size(value: Any) -> Any:
     return value
 
 
-Pixels = Annotated[int, Field(ge=1, le=16384)]
+Pixels = Annotated[int, Field(ge=16, le=16384)]
 Size = Annotated[tuple[Pixels, Pixels], BeforeValidator(_parse_size)]
 Resize = Literal["bicubic", "area", "nearest"]
 Every = Annotated[int, Field(ge=1)]

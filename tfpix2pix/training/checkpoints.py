@@ -22,8 +22,9 @@ class Checkpoints:
     def __init__(self, state: TrainState, folder: Path, keep: int):
         self._state = state
         self.folder = folder
+        self._checkpoint = state.checkpoint()
         self._manager = tf.train.CheckpointManager(
-            state.checkpoint(), str(folder), max_to_keep=keep, checkpoint_name="step"
+            self._checkpoint, str(folder), max_to_keep=keep, checkpoint_name="step"
         )
 
     @property
@@ -37,14 +38,8 @@ class Checkpoints:
         Raises:
             UserError: it cannot be written.
         """
-        try:
-            with writing(self.folder):
-                self._manager.save(checkpoint_number=int(self._state.step.numpy()))
-        except tf.errors.OpError as error:
-            raise UserError(
-                f"cannot write a checkpoint to {self.folder}: {error.message}. "
-                f"The last complete one is {self.latest or 'none'}. Make room, then resume"
-            ) from error
+        with writing(self.folder, tf.errors.OpError):
+            self._manager.save(checkpoint_number=int(self._state.step.numpy()))
 
     def restore_latest(self) -> bool:
         """Restores every variable from the last complete checkpoint.
@@ -57,7 +52,7 @@ class Checkpoints:
         """
         if self.latest is None:
             return False
-        restore_exactly(self._state.checkpoint(), self.latest)
+        restore_exactly(self._checkpoint, self.latest)
         return True
 
 
@@ -68,8 +63,9 @@ def restore_exactly(checkpoint: tf.train.Checkpoint, path: str) -> None:
         UserError: the file is damaged or lacks some of the variables.
     """
     try:
-        checkpoint.read(path).assert_existing_objects_matched()
-    except (tf.errors.OpError, AssertionError, ValueError) as error:
+        status = checkpoint.read(path)
+        status.assert_existing_objects_matched().expect_partial()
+    except (tf.errors.OpError, AssertionError, ValueError, IndexError) as error:
         raise UserError(
             f"cannot restore the checkpoint {path}: it is damaged or of other networks than "
             "config.yaml describes"

@@ -37,7 +37,8 @@ class Reporter:
         self._checkpoints = checkpoints
         self._progress = progress
         self._metrics = MetricsFile(folder.metrics)
-        self._metrics.truncate(self._step)
+        # What comes after the step resumed from is done anew; at step 0, that is everything.
+        self._metrics.truncate(self._step if self._step else -1)
         self._tensorboard = TensorBoard(folder.tensorboard)
         self._validate = make_validator(state.networks.generator)
         self._names, self._inputs, self._targets = data.sample_pairs(settings.train.sample_pairs)

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import tensorflow as tf
@@ -53,7 +54,7 @@ def train(settings: Settings, run_dir: str | Path) -> TrainResult:
     folder.check_free()
     data = open_run_data(settings.data)
     folder.create(settings)
-    return _train(settings, folder, data)
+    return _train(settings, folder, data, restore=False)
 
 
 def resume(run_dir: str | Path, *, steps: int | None = None) -> TrainResult:
@@ -73,7 +74,7 @@ def resume(run_dir: str | Path, *, steps: int | None = None) -> TrainResult:
         length = dataclasses.replace(settings.train, steps=steps, epochs=None)
         settings = dataclasses.replace(settings, train=length)
         write_atomically(folder.config, dump_settings(settings))
-    return _train(settings, folder, data)
+    return _train(settings, folder, data, restore=True)
 
 
 def run_length(settings: TrainSettings, pairs: int) -> int:
@@ -95,7 +96,7 @@ def one_device_strategy() -> tf.distribute.Strategy:
     return tf.distribute.OneDeviceStrategy("/gpu:0" if has_gpu else "/cpu:0")
 
 
-def _train(settings: Settings, folder: RunFolder, data: RunData) -> TrainResult:
+def _train(settings: Settings, folder: RunFolder, data: RunData, *, restore: bool) -> TrainResult:
     total_steps = run_length(settings.train, len(data.train.pairs))
     folder.check_same_data(data.train.pairs)
     if settings.train.deterministic:
@@ -104,11 +105,12 @@ def _train(settings: Settings, folder: RunFolder, data: RunData) -> TrainResult:
     with strategy.scope():
         state = TrainState(settings, total_steps)
     checkpoints = Checkpoints(state, folder.checkpoints, settings.train.keep_checkpoints)
-    checkpoints.restore_latest()
+    if restore:
+        checkpoints.restore_latest()
     progress = Progress(int(state.step.numpy()), total_steps)
     recorder = LossRecorder(settings.train.batch_size)
     reporter = Reporter(settings, folder, state, data, recorder, checkpoints, progress)
-    with contextlib.closing(progress), stop_on_signals() as stop:
+    with contextlib.closing(progress), stop_on_signals() as stop, _without_remapper():
         try:
             _run(settings, state, data, strategy, total_steps, reporter, stop)
         except NonFiniteLossError as error:
@@ -164,6 +166,21 @@ def _run(
         raise (broken or error) from error
     if stop.signal is not None:
         reporter.save_checkpoint()
+
+
+@contextlib.contextmanager
+def _without_remapper() -> Iterator[None]:
+    """Keeps TensorFlow's remapper away from the step, on which it fails with an error message.
+
+    It would fuse operations, but gives up on features that a leaky ReLU and a skip share. The
+    step takes the same time without it.
+    """
+    before = tf.config.optimizer.get_experimental_options()
+    tf.config.optimizer.set_experimental_options({"remapping": False})
+    try:
+        yield
+    finally:
+        tf.config.optimizer.set_experimental_options({"remapping": before.get("remapping", True)})
 
 
 def _baseline(data: RunData) -> dict[str, float]:

@@ -1,0 +1,370 @@
+"""Settings: layers laid over each other, read and written unchanged, refused with a reason."""
+
+import dataclasses
+import re
+
+import pytest
+import yaml
+
+from tfpix2pix.config import Settings, dump_settings, load_settings, resolve
+from tfpix2pix.config.loading import SECTION_OF, SECTIONS, all_settings, preset_names
+from tfpix2pix.errors import SettingsError, UserError
+
+# A value for each setting that is not its default: as a flag's text, and as what it means.
+OTHER_VALUES = {
+    "data": ("photos/mine", "photos/mine"),
+    "data_dir": ("/sets", "/sets"),
+    "direction": ("BtoA", "BtoA"),
+    "load_size": ("300x600", (300, 600)),
+    "crop_size": ("128", (128, 128)),
+    "mirror": ("off", False),
+    "input_resize": ("nearest", "nearest"),
+    "target_resize": ("area", "area"),
+    "cache_gib": ("0", 0.0),
+    "generator": ("encoder_decoder", "encoder_decoder"),
+    "base_filters": ("32", 32),
+    "depth": ("7", 7),
+    "skip": ("relu", "relu"),
+    "dropout": ("0", 0.0),
+    "discriminator": ("pixelgan", "pixelgan"),
+    "n_layers": ("1", 1),
+    "steps": ("3000", 3000),
+    "epochs": ("0.5", 0.5),
+    "batch_size": ("4", 4),
+    "learning_rate": ("1e-3", 0.001),
+    "beta_1": ("0.9", 0.9),
+    "beta_2": ("0.99", 0.99),
+    "lr_schedule": ("linear", "linear"),
+    "decay_start": ("0", 0.0),
+    "l1_weight": ("10", 10.0),
+    "update": ("alternating", "alternating"),
+    "seed": ("2147483647", 2147483647),
+    "jit": ("on", True),
+    "deterministic": ("yes", True),
+    "log_every": ("1", 1),
+    "sample_every": ("10", 10),
+    "sample_pairs": ("64", 64),
+    "validate_every": ("20", 20),
+    "checkpoint_every": ("30", 30),
+    "keep_checkpoints": ("1", 1),
+}
+
+
+def value_of(settings, name):
+    return getattr(getattr(settings, SECTION_OF[name]), name)
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(text):
+        path = tmp_path / "settings.yaml"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def refusal(**layers):
+    with pytest.raises(SettingsError) as caught:
+        resolve(**layers)
+    assert isinstance(caught.value, UserError)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+# Definitions
+
+
+def test_names_are_unique_over_all_sections():
+    names = [info.name for info in all_settings()]
+    assert len(set(names)) == len(names)
+    assert not set(names) & (set(SECTIONS) - {"data"})
+
+
+def test_every_setting_has_a_help_text():
+    assert [info.name for info in all_settings() if not info.help] == []
+
+
+def test_defaults_are_the_papers():
+    settings = resolve()
+    assert settings == Settings()
+    assert (settings.data.load_size, settings.data.crop_size) == ((286, 286), (256, 256))
+    assert (settings.model.base_filters, settings.model.n_layers) == (64, 3)
+    assert settings.model.dropout == 0.5
+    train = settings.train
+    assert (train.learning_rate, train.beta_1, train.beta_2) == (2e-4, 0.5, 0.999)
+    assert (train.l1_weight, train.batch_size) == (100, 1)
+
+
+@pytest.mark.parametrize("section", ["data", "model", "train"])
+def test_settings_are_frozen(section):
+    settings = Settings()
+    values = getattr(settings, section)
+    first = dataclasses.fields(values)[0].name
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(values, first, getattr(values, first))
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(settings, section, values)
+
+
+# Reading and writing
+
+
+def test_other_values_cover_every_setting():
+    assert list(OTHER_VALUES) == [info.name for info in all_settings()]
+
+
+@pytest.mark.parametrize("name", OTHER_VALUES)
+def test_flag_and_file_mean_the_same(write, name):
+    text, value = OTHER_VALUES[name]
+    flagged = resolve(flags={name: text})
+    assert value_of(flagged, name) == value
+    assert type(value_of(flagged, name)) is type(value)
+    assert value_of(Settings(), name) != value
+    assert load_settings(write(f"{SECTION_OF[name]}: {{{name}: {text}}}")) == flagged
+
+
+@pytest.mark.parametrize("name", OTHER_VALUES)
+def test_one_setting_leaves_the_others_alone(name):
+    settings = resolve(flags={name: OTHER_VALUES[name][0]})
+    for other in SECTION_OF:
+        assert other == name or value_of(settings, other) == value_of(Settings(), other)
+
+
+@pytest.mark.parametrize("name", OTHER_VALUES)
+def test_what_is_dumped_loads_unchanged(write, name):
+    settings = resolve(flags={name: OTHER_VALUES[name][0]})
+    assert load_settings(write(dump_settings(settings))) == settings
+
+
+@pytest.mark.parametrize("preset", preset_names())
+def test_presets_survive_dump_and_load(write, preset):
+    settings = resolve(preset)
+    assert settings != Settings()
+    text = dump_settings(settings)
+    assert load_settings(write(text)) == settings
+    tree = yaml.safe_load(text)
+    assert {name: list(values) for name, values in tree.items()} == {
+        name: list(section.__pydantic_fields__) for name, section in SECTIONS.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("256", (256, 256)),
+        ("256x512", (256, 512)),
+        ("'256'", (256, 256)),
+        ("256 X 512", (256, 512)),
+        ("[256, 512]", (256, 512)),
+        ("[256]", (256, 256)),
+    ],
+)
+def test_sizes_are_read_in_every_way_people_write_them(write, text, size):
+    path = write(f"data: {{load_size: 600, crop_size: {text}}}")
+    assert load_settings(path).data.crop_size == size
+
+
+@pytest.mark.parametrize("text", ["2e-4", "2.0e-4", "0.0002", "'2e-4'"])
+def test_learning_rate_is_a_number_though_yaml_takes_it_for_text(write, text):
+    rate = load_settings(write(f"train: {{learning_rate: {text}}}")).train.learning_rate
+    assert isinstance(rate, float)
+    assert rate == 0.0002
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("off", False), ("no", False), ("false", False), ("'off'", False),
+                        ("on", True), ("yes", True), ("'yes'", True), ("true", True)],
+)  # fmt: skip
+def test_switches_are_read_in_every_way_people_write_them(write, text, value):
+    settings = load_settings(write(f"data: {{mirror: {text}}}\ntrain: {{jit: {text}}}"))
+    assert (settings.data.mirror, settings.train.jit) == (value, value)
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "data:\n", "data: {}\nmodel:\ntrain: {}\n"])
+def test_files_may_be_empty(write, text):
+    assert load_settings(write(text)) == Settings()
+
+
+# Layers
+
+
+def test_flags_lie_over_the_file_over_the_preset(write):
+    file = write("model: {base_filters: 16}\ntrain: {batch_size: 2, seed: 5}")
+    settings = resolve("demo", file, {"batch_size": "3"})
+    assert settings.train.batch_size == 3  # flag, file and preset
+    assert settings.model.base_filters == 16  # file and preset
+    assert settings.train.seed == 5  # file
+    assert settings.data.crop_size == (128, 128)  # preset
+    assert settings.model.depth is None  # default
+
+
+@pytest.mark.parametrize(
+    ("preset", "text", "flags", "length"),
+    [
+        ("demo", "", {}, (3000, None)),
+        ("demo", "", {"epochs": "2"}, (None, 2)),
+        ("demo", "train: {epochs: 2}", {}, (None, 2)),
+        ("demo", "train: {epochs: 2}", {"steps": "5"}, (5, None)),
+        ("facades", "", {"steps": "5"}, (5, None)),
+        ("facades", "train: {steps: 5}", {"epochs": "1.5"}, (None, 1.5)),
+        ("facades", "train: {steps: 5, epochs: null}", {}, (5, None)),
+        ("facades", "train: {batch_size: 2}", {"seed": "1"}, (None, 200)),
+    ],
+)
+def test_the_last_layer_that_gives_a_length_decides(write, preset, text, flags, length):
+    train = resolve(preset, write(text), flags).train
+    assert (train.steps, train.epochs) == length
+
+
+def test_steps_and_epochs_together_are_refused(write):
+    message = "steps and epochs both give the run's length: give one of them"
+    assert refusal(file=write("train: {steps: 1, epochs: 1}")) == message
+    assert refusal(preset="demo", flags={"steps": "1", "epochs": "1"}) == message
+
+
+# Presets
+
+
+def test_presets_are_those_promised():
+    assert preset_names() == ["cityscapes", "demo", "edges2shoes", "facades", "maps"]
+
+
+@pytest.mark.parametrize(
+    ("preset", "direction", "load", "mirror", "epochs", "batch_size"),
+    [
+        ("facades", "BtoA", 286, True, 200, 1),
+        ("maps", "AtoB", 286, True, 200, 1),
+        ("cityscapes", "BtoA", 286, True, 200, 1),
+        ("edges2shoes", "AtoB", 256, False, 15, 4),
+    ],
+)
+def test_presets_hold_the_papers_values(preset, direction, load, mirror, epochs, batch_size):
+    """Section 6.2 of the paper; the networks and the optimiser are the defaults."""
+    settings = resolve(preset)
+    data, train = settings.data, settings.train
+    assert (data.direction, data.mirror) == (direction, mirror)
+    assert (data.load_size, data.crop_size) == ((load, load), (256, 256))
+    assert (train.epochs, train.steps, train.batch_size) == (epochs, None, batch_size)
+    assert settings.model == Settings().model
+    for name in ["learning_rate", "beta_1", "beta_2", "l1_weight", "lr_schedule"]:
+        assert value_of(settings, name) == value_of(Settings(), name)
+
+
+def test_demo_is_small_and_keeps_the_light_where_it_is():
+    settings = resolve("demo")
+    assert (settings.data.data, settings.data.mirror) == ("drawn_facades", False)
+    assert (settings.data.load_size, settings.data.crop_size) == ((143, 143), (128, 128))
+    assert (settings.model.base_filters, settings.train.steps) == (32, 3000)
+
+
+# Refusals
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("model: {base_filter: 3}", "unknown key 'base_filter': did you mean 'base_filters'?"),
+        ("train: {batchsize: 3}", "unknown key 'batchsize': did you mean 'batch_size'?"),
+        ("train: {xyzzy: 3}", "unknown key 'xyzzy'"),
+        ("train: {3: 4}", "unknown key 3"),
+        ("trian: {steps: 3}", "unknown section 'trian': did you mean 'train'?"),
+        ("xyzzy: {steps: 3}", "unknown section 'xyzzy'"),
+        ("data: {batch_size: 3}", "batch_size belongs in section train"),
+        ("train: {mirror: no}", "mirror belongs in section data"),
+        ("steps: 3", "steps belongs in section train"),
+        ("train: 3", "section train must hold `name: value` lines"),
+        ("data: photos", "section data must hold `name: value` lines"),
+        ("[data, train]", "expected the sections data, model, train"),
+    ],
+)
+def test_misplaced_and_misspelt_keys_are_explained(write, text, message):
+    path = write(text)
+    assert refusal(file=path) == f"{path}: {message}"
+
+
+def test_wrong_yaml_is_named(write):
+    path = write("train: {steps: 3")
+    assert refusal(file=path).startswith(f"{path} is not valid YAML: ")
+
+
+@pytest.mark.parametrize(
+    ("prepare", "reason"),
+    [
+        (lambda path: None, "No such file or directory"),
+        (lambda path: path.mkdir(), "Is a directory"),
+        (lambda path: path.write_bytes(b"\xff\xfe\x00"), "it is not a text file"),
+    ],
+    ids=["missing", "folder", "bytes"],
+)
+def test_unreadable_file_is_named(tmp_path, prepare, reason):
+    path = tmp_path / "settings.yaml"
+    prepare(path)
+    assert refusal(file=path) == f"cannot read the settings file {path}: {reason}"
+
+
+def test_unknown_preset_and_flag_name_the_nearest():
+    message = refusal(preset="facade")
+    assert "unknown preset 'facade': did you mean 'facades'?" in message
+    assert "cityscapes, demo, edges2shoes, facades, maps" in message
+    assert refusal(flags={"step": 3}) == "unknown setting 'step': did you mean 'steps'?"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("steps", "0", "input should be greater than or equal to 1"),
+        ("steps", "many", "input should be a valid integer"),
+        ("steps", 2.5, "input should be a valid integer"),
+        ("epochs", "0", "input should be greater than 0"),
+        ("batch_size", "-1", "input should be greater than or equal to 1"),
+        ("learning_rate", "0", "input should be greater than 0"),
+        ("learning_rate", "inf", "input should be a finite number"),
+        ("learning_rate", "fast", "input should be a valid number"),
+        ("beta_1", "1", "input should be less than 1"),
+        ("dropout", "1", "input should be less than 1"),
+        ("l1_weight", "nan", "input should be a finite number"),
+        ("seed", "-1", "input should be greater than or equal to 0"),
+        ("seed", 2**31, "input should be less than 2147483648"),
+        ("sample_pairs", "65", "input should be less than or equal to 64"),
+        ("depth", "1", "input should be greater than or equal to 2"),
+        ("n_layers", "7", "input should be less than or equal to 6"),
+        ("mirror", "maybe", "input should be a valid boolean"),
+        ("direction", "AtoC", "input should be 'AtoB' or 'BtoA'"),
+        ("generator", "resnet", "input should be 'unet' or 'encoder_decoder'"),
+        ("input_resize", "cubic", "input should be 'bicubic', 'area' or 'nearest'"),
+        ("data", 2024, "input should be a valid string"),
+        ("cache_gib", "-1", "input should be greater than or equal to 0"),
+    ],
+)
+def test_wrong_values_name_the_setting_and_the_value(name, value, reason):
+    pattern = rf"{SECTION_OF[name]}\.{name}: {reason}.*, got {re.escape(repr(value))}"
+    assert re.fullmatch(pattern, refusal(flags={name: value}))
+
+
+@pytest.mark.parametrize(
+    ("value", "culprit"), [("0", "'0'"), ("256x", "''"), ("20000", "'20000'"), ("axb", "'a'")]
+)
+def test_wrong_sizes_name_the_setting(value, culprit):
+    message = refusal(flags={"load_size": value})
+    assert message.startswith("data.load_size: input should be ")
+    assert f", got {culprit}" in message
+
+
+def test_all_wrong_values_are_named_at_once(write):
+    message = refusal(file=write("train: {steps: 0}"), flags={"depth": "1", "mirror": "?"})
+    assert {part.split(":")[0] for part in message.split("; ")} == {
+        "data.mirror", "model.depth", "train.steps",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("crop", ["287", "256x287", "287x256"])
+def test_crop_must_fit_in_the_loaded_size(crop):
+    message = refusal(flags={"crop_size": crop})
+    shown = crop if "x" in crop else f"{crop}x{crop}"
+    assert message.startswith(f"crop_size {shown} does not fit in load_size 286x286")
+
+
+def test_crop_may_be_the_whole():
+    settings = resolve(flags={"crop_size": "100x200", "load_size": "100x200"})
+    assert settings.data.crop_size == settings.data.load_size == (100, 200)

@@ -1,0 +1,49 @@
+"""Fixtures that several rooms share: a tiny set of drawn pairs in a folder."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+SIZE = 64
+
+
+def draw_shapes(number: int) -> np.ndarray:
+    """A flat disc on a flat box, in other colours and places for each number: uint8 [64, 64, 3]."""
+    rng = np.random.default_rng(number)
+    background, box, disc = rng.choice([0, 64, 128, 192, 255], (3, 3))
+    image = np.full((SIZE, SIZE, 3), background, np.uint8)
+    top, left, height, width = rng.integers(8, 28, 4)
+    image[top : top + height, left : left + width] = box
+    rows, columns = np.mgrid[:SIZE, :SIZE] - rng.integers(20, 44, 2)[:, None, None]
+    image[rows**2 + columns**2 < rng.integers(8, 16) ** 2] = disc
+    return image
+
+
+def complement(image: np.ndarray) -> np.ndarray:
+    """What the right image of a pair is, given the left one."""
+    return 255 - image[..., ::-1]
+
+
+def write_pairs(root: Path) -> Path:
+    """Writes train/ (6) and val/ (3): 64x128 PNGs, shapes left, their complement right."""
+    for split, numbers in {"train": range(6), "val": range(6, 9)}.items():
+        (root / split).mkdir(parents=True)
+        for number in numbers:
+            shapes = draw_shapes(number)
+            pair = np.concatenate([shapes, complement(shapes)], axis=1)
+            Image.fromarray(pair).save(root / split / f"{number}.png")
+    return root
+
+
+@pytest.fixture
+def pairs_folder(tmp_path) -> Path:
+    """A folder of pairs that the test may change."""
+    return write_pairs(tmp_path / "pairs")
+
+
+@pytest.fixture(scope="module")
+def module_pairs_folder(tmp_path_factory) -> Path:
+    """A folder of pairs for all tests of a module, which leave it as it is."""
+    return write_pairs(tmp_path_factory.mktemp("module") / "pairs")

@@ -1,0 +1,134 @@
+"""Metrics against scikit-image and numpy; means are over images, not over batches."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+from tfpix2pix.evaluation import metrics
+from tfpix2pix.evaluation.baseline import mean_image_figures
+
+
+def random_images(count, seed=0, size=(24, 32)):
+    """Smooth blobs with noise, uint8 [count, *size, 3]."""
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(40, 216, (count, size[0] // 8, size[1] // 8, 3))
+    blocks = coarse.repeat(8, axis=1).repeat(8, axis=2)
+    return (blocks + rng.integers(-40, 40, blocks.shape)).astype(np.uint8)
+
+
+def unit(images):
+    return tf.constant(images / 255, tf.float32)
+
+
+def expected_l1(target, answer):
+    return [np.abs(t - a).mean() for t, a in zip(target, answer, strict=True)]
+
+
+def expected_psnr(target, answer):
+    pairs = zip(target, answer, strict=True)
+    return [peak_signal_noise_ratio(t, a, data_range=1) for t, a in pairs]
+
+
+def expected_ssim(target, answer):
+    """The mean of the map where the 11x11 window lies inside the image."""
+    maps = [
+        structural_similarity(
+            t, a, data_range=1, channel_axis=-1, full=True,
+            gaussian_weights=True, sigma=1.5, use_sample_covariance=False,
+        )[1]
+        for t, a in zip(target, answer, strict=True)
+    ]  # fmt: skip
+    return [similarity[5:-5, 5:-5].mean() for similarity in maps]
+
+
+EXPECTED = {"l1": expected_l1, "psnr": expected_psnr, "ssim": expected_ssim}
+
+
+def expected_means(target, answer):
+    """Of images in [0, 1], over all of them."""
+    return {name: np.mean(figure(target, answer)) for name, figure in EXPECTED.items()}
+
+
+def assert_figures(figures, expected):
+    close = {name: pytest.approx(value, rel=1e-4, abs=1e-5) for name, value in expected.items()}
+    assert figures == close
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_metric_is_the_reference(name):
+    assert set(metrics.METRICS) == set(EXPECTED)
+    target, answer = random_images(4) / 255, random_images(4) / 255
+    answer[1:3] += np.random.default_rng(1).uniform(-0.1, 0.1, answer[1:3].shape)
+    answer[0] = target[0] * 0.5 + 0.25
+    answer[3] = random_images(1, seed=9)[0] / 255
+    figures = metrics.METRICS[name](
+        tf.constant(target, tf.float32), tf.constant(answer, tf.float32)
+    )
+    assert figures.shape == (4,)
+    np.testing.assert_allclose(figures, EXPECTED[name](target, answer), rtol=2e-4)
+
+
+def test_figures_worked_out_by_hand():
+    target, answer = tf.zeros([1, 16, 16, 3]), tf.fill([1, 16, 16, 3], 0.1)
+    assert float(metrics.l1(target, answer)[0]) == pytest.approx(0.1)
+    assert float(metrics.psnr(target, answer)[0]) == pytest.approx(20, abs=1e-4)
+    # No variance on either side: c1 / (0.1^2 + c1), c1 = 0.01^2.
+    assert float(metrics.ssim(target, answer)[0]) == pytest.approx(1e-4 / 1.01e-2, rel=1e-4)
+
+
+def test_equal_images_are_perfect():
+    images = unit(random_images(2))
+    np.testing.assert_array_equal(metrics.l1(images, images), [0, 0])
+    np.testing.assert_array_equal(metrics.psnr(images, images), [np.inf, np.inf])
+    np.testing.assert_allclose(metrics.ssim(images, images), [1, 1], atol=1e-6)
+
+
+def test_figures_for_people():
+    figures = {"l1": 0.07123, "psnr": 19.204, "ssim": 0.6118}
+    assert metrics.describe_figures(figures) == "L1 0.0712, PSNR 19.20 dB, SSIM 0.612"
+
+
+@pytest.fixture(scope="module")
+def halving():
+    """A generator that halves what it is given, unless in training: then it drops everything."""
+    inputs = keras.Input([None, None, 3])
+    dropped = keras.layers.Dropout(0.999)(inputs)
+    return keras.Model(inputs, keras.layers.Rescaling(0.5)(dropped))
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 3, 5])
+def test_validator_averages_over_images(halving, batch_size):
+    """Two in a batch leave one for the last, which must not count double."""
+    inputs, targets = random_images(5, seed=1), random_images(5, seed=2)
+    targets[4] = inputs[4] // 2 + 64  # a much better answer than the other ones
+    answers = (inputs / 127.5 - 1) * 0.5 * 0.5 + 0.5
+    batches = tf.data.Dataset.from_tensor_slices((inputs, targets)).batch(batch_size)
+    expected = expected_means(targets / 255, answers)
+    assert_figures(metrics.make_validator(halving)(batches), expected)
+
+
+def test_validator_takes_the_networks_weights_as_they_are():
+    inputs = keras.Input([None, None, 3])
+    generator = keras.Model(inputs, keras.layers.Conv2D(3, 1, use_bias=False)(inputs))
+    images = random_images(2)
+    batches = tf.data.Dataset.from_tensor_slices((images, images)).batch(2)
+    validate = metrics.make_validator(generator)
+    generator.set_weights([np.eye(3)[None, None]])
+    assert validate(batches)["l1"] == pytest.approx(0, abs=1e-6)
+    generator.set_weights([np.zeros((1, 1, 3, 3))])
+    expected = np.abs(images / 255 - 0.5).mean()
+    assert validate(batches)["l1"] == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 3])
+def test_mean_image_is_scored_as_every_answer(batch_size):
+    training, validation = random_images(5, seed=3), random_images(3, seed=4)
+    answers = np.broadcast_to((training / 255).mean(axis=0), validation.shape)
+    batched = [
+        tf.data.Dataset.from_tensor_slices((255 - targets, targets)).batch(batch_size)
+        for targets in (training, validation)
+    ]
+    expected = expected_means(validation / 255, answers)
+    assert_figures(mean_image_figures(*batched), expected)

@@ -1,0 +1,231 @@
+"""Whole runs on tiny networks: what they leave behind, and that resumed ones end the same."""
+
+import csv
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import yaml
+
+from tfpix2pix.config import load_settings, resolve
+from tfpix2pix.errors import UserError
+from tfpix2pix.training import run as run_module
+from tfpix2pix.training.loop import NonFiniteLossError
+from tfpix2pix.training.run import resume, run_length, train
+
+TINY = {
+    "load_size": 18,
+    "crop_size": 16,
+    "base_filters": 2,
+    "depth": 3,
+    "n_layers": 1,
+    "log_every": 2,
+    "sample_every": 4,
+    "sample_pairs": 2,
+    "validate_every": 4,
+    "checkpoint_every": 2,
+    "keep_checkpoints": 2,
+}
+
+
+@pytest.fixture
+def settings(pairs_folder):
+    return resolve(flags=TINY | {"data": str(pairs_folder), "steps": 6})
+
+
+def checkpoint_tensors(run_dir):
+    reader = tf.train.load_checkpoint(str(run_dir / "checkpoints"))
+    names = reader.get_variable_to_shape_map()
+    # TensorFlow's own count of saves differs, rightly: the resumed run saved once more.
+    own = ("_CHECKPOINTABLE_OBJECT_GRAPH", "save_counter/.ATTRIBUTES/VARIABLE_VALUE")
+    return {name: reader.get_tensor(name) for name in names if name not in own}
+
+
+def assert_same_bits(one, other):
+    assert one.keys() == other.keys()
+    for name, values in one.items():
+        assert np.array_equal(values, other[name]), name
+
+
+def with_train(settings, **changes):
+    return dataclasses.replace(settings, train=dataclasses.replace(settings.train, **changes))
+
+
+def rows(run_dir):
+    return list(csv.DictReader((run_dir / "metrics.csv").open()))
+
+
+def test_a_run_folder_describes_itself(settings, tmp_path):
+    run_dir = tmp_path / "run"
+    result = train(settings, run_dir)
+
+    assert (result.step, result.total_steps, result.stopped_by) == (6, 6, None)
+    assert load_settings(run_dir / "config.yaml") == settings
+    assert yaml.safe_load((run_dir / "config.yaml").read_text())["train"]["beta_1"] == 0.5
+    environment = json.loads((run_dir / "environment.json").read_text())
+    assert environment["packages"]["tensorflow"] == tf.__version__
+    assert json.loads((run_dir / "data.json").read_text())["train_pairs"] == 6
+    assert [row["step"] for row in rows(run_dir)] == ["0", "2", "4", "6"]
+    assert [bool(row["val_ssim"]) for row in rows(run_dir)] == [True, False, True, True]
+    assert [bool(row["l1_loss"]) for row in rows(run_dir)] == [False, True, True, True]
+    assert float(rows(run_dir)[-1]["val_l1"]) == pytest.approx(result.validation["l1"], rel=1e-5)
+    assert tf.train.latest_checkpoint(str(run_dir / "checkpoints")).endswith("step-6")
+    kept = {path.name for path in (run_dir / "checkpoints").glob("*.index")}
+    assert kept == {"step-4.index", "step-6.index"}
+    grids = sorted(path.name for path in (run_dir / "samples").glob("*.png"))
+    assert grids == ["latest.png", "step_0000000.png", "step_0000004.png", "step_0000006.png"]
+    assert len(list((run_dir / "samples" / "inputs").glob("*.png"))) == 2
+    assert (run_dir / "losses.png").read_bytes().startswith(b"\x89PNG")
+    assert list((run_dir / "tensorboard").glob("events*"))
+
+
+def test_the_sample_grid_shows_input_generated_target(settings, tmp_path):
+    train(settings, tmp_path / "run")
+    samples = tmp_path / "run" / "samples"
+    grid = tf.io.decode_png((samples / "latest.png").read_bytes()).numpy()
+    assert grid.shape == (2 * 16 + 4, 3 * 16 + 2 * 4, 3)
+    inputs = sorted((samples / "inputs").glob("*.png"))
+    first = tf.io.decode_png(inputs[0].read_bytes()).numpy()
+    np.testing.assert_array_equal(grid[:16, :16], first)
+    assert not np.array_equal(grid[:16, 20:36], first)
+
+
+def test_a_seeded_run_is_reproducible_and_other_seeds_differ(settings, tmp_path):
+    for name, seed in (("a", 3), ("b", 3), ("c", 4)):
+        train(with_train(settings, seed=seed, steps=3), tmp_path / name)
+    a, b, c = (checkpoint_tensors(tmp_path / name) for name in "abc")
+    assert_same_bits(a, b)
+    assert any(not np.array_equal(a[name], c[name]) for name in a)
+
+
+@pytest.mark.parametrize("update", ["simultaneous", "alternating"])
+def test_a_resumed_run_ends_with_the_same_bits(update, settings, tmp_path):
+    settings = with_train(settings, update=update)
+    train(settings, tmp_path / "whole")
+    train(with_train(settings, steps=3), tmp_path / "halves")
+    result = resume(tmp_path / "halves", steps=6)
+    assert result.step == 6
+    assert_same_bits(
+        checkpoint_tensors(tmp_path / "whole"), checkpoint_tensors(tmp_path / "halves")
+    )
+    assert [row["step"] for row in rows(tmp_path / "halves")] == ["0", "2", "3", "4", "6"]
+    assert load_settings(tmp_path / "halves" / "config.yaml") == settings
+
+
+def test_a_resumed_run_with_decaying_learning_rate_ends_with_the_same_bits(settings, tmp_path):
+    settings = with_train(settings, lr_schedule="linear", decay_start=0.25)
+    train(settings, tmp_path / "whole")
+    # As if killed right after the checkpoint of step 2.
+    train(settings, tmp_path / "killed")
+    checkpoints = tmp_path / "killed" / "checkpoints"
+    state = (checkpoints / "checkpoint").read_text()
+    (checkpoints / "checkpoint").write_text(state.replace("step-6", "step-4"))
+    resume(tmp_path / "killed")
+    assert_same_bits(
+        checkpoint_tensors(tmp_path / "whole"), checkpoint_tensors(tmp_path / "killed")
+    )
+    assert [row["step"] for row in rows(tmp_path / "killed")] == ["0", "2", "4", "6"]
+    assert float(rows(tmp_path / "killed")[-1]["learning_rate"]) == 0.0
+
+
+def test_a_run_killed_before_its_first_checkpoint_starts_from_its_seed(settings, tmp_path):
+    train(settings, tmp_path / "whole")
+    (tmp_path / "killed").mkdir()
+    (tmp_path / "killed" / "config.yaml").write_text(
+        (tmp_path / "whole" / "config.yaml").read_text()
+    )
+    resume(tmp_path / "killed")
+    assert_same_bits(
+        checkpoint_tensors(tmp_path / "whole"), checkpoint_tensors(tmp_path / "killed")
+    )
+
+
+def test_resuming_a_finished_run_changes_nothing(settings, tmp_path):
+    train(settings, tmp_path / "run")
+    before = checkpoint_tensors(tmp_path / "run")
+    assert resume(tmp_path / "run").step == 6
+    assert_same_bits(before, checkpoint_tensors(tmp_path / "run"))
+
+
+def test_a_folder_that_holds_a_run_is_refused(settings, tmp_path):
+    train(with_train(settings, steps=1), tmp_path / "run")
+    config = (tmp_path / "run" / "config.yaml").read_bytes()
+    with pytest.raises(UserError, match=r"already holds a run.*--resume"):
+        train(settings, tmp_path / "run")
+    assert (tmp_path / "run" / "config.yaml").read_bytes() == config
+
+
+def test_resuming_what_is_no_run_is_refused(tmp_path):
+    with pytest.raises(UserError, match="not a run folder"):
+        resume(tmp_path)
+
+
+def test_changed_pairs_are_noticed(settings, tmp_path, pairs_folder):
+    train(with_train(settings, steps=2), tmp_path / "run")
+    sorted((pairs_folder / "train").iterdir())[0].unlink()
+    with pytest.raises(UserError, match="6 pairs then, 5 now"):
+        resume(tmp_path / "run", steps=4)
+
+
+def test_a_damaged_checkpoint_is_named(settings, tmp_path):
+    train(with_train(settings, steps=2), tmp_path / "run")
+    data = next((tmp_path / "run" / "checkpoints").glob("step-2.data*"))
+    data.write_bytes(data.read_bytes()[:100])
+    with pytest.raises(UserError, match=r"cannot restore.*step-2"):
+        resume(tmp_path / "run", steps=4)
+
+
+def test_nan_stops_the_run_and_names_step_losses_and_checkpoint(settings, tmp_path, monkeypatch):
+    real = run_module.make_train_step
+
+    def breaking(*args, **kwargs):
+        train_step = real(*args, **kwargs)
+
+        def step_with_nan(batch, step):
+            losses = train_step(batch, step)
+            return losses | {"l1_loss": tf.constant(np.nan)} if int(step) == 4 else losses
+
+        return step_with_nan
+
+    monkeypatch.setattr(run_module, "make_train_step", breaking)
+    with pytest.raises(NonFiniteLossError) as error:
+        train(settings, tmp_path / "run")
+    message = str(error.value)
+    assert "step 5" in message
+    assert "l1_loss nan" in message
+    assert "generator_loss" in message
+    assert str(tmp_path / "run" / "checkpoints" / "step-4") in message
+
+
+def test_weights_that_are_no_numbers_never_reach_a_checkpoint(settings, tmp_path):
+    exploding = with_train(settings, learning_rate=1e38)
+    with pytest.raises(NonFiniteLossError, match="The last good checkpoint is none"):
+        train(exploding, tmp_path / "run")
+    assert tf.train.latest_checkpoint(str(tmp_path / "run" / "checkpoints")) is None
+
+
+def test_a_set_without_held_out_pairs_trains_without_validation(settings, tmp_path, pairs_folder):
+    for file in (pairs_folder / "val").iterdir():
+        file.unlink()
+    (pairs_folder / "val").rmdir()
+    result = train(with_train(settings, steps=2), tmp_path / "run")
+    assert (result.validation, result.baseline) == ({}, {})
+    assert (tmp_path / "run" / "samples" / "latest.png").exists()
+
+
+def test_a_pair_that_breaks_on_the_way_is_named(settings, tmp_path, pairs_folder):
+    settings = dataclasses.replace(settings, data=dataclasses.replace(settings.data, cache_gib=0))
+    broken = sorted((pairs_folder / "train").iterdir())[3]
+    broken.write_bytes(broken.read_bytes()[:60])
+    with pytest.raises(UserError, match=broken.name):
+        train(settings, tmp_path / "run")
+
+
+def test_run_length():
+    train_settings = resolve(flags={"epochs": 1.5, "batch_size": 4}).train
+    assert run_length(train_settings, pairs=10) == 4
+    assert run_length(resolve(flags={"steps": 7}).train, pairs=10) == 7
+    with pytest.raises(UserError, match="--steps"):
+        run_length(resolve().train, pairs=10)
