@@ -32,22 +32,25 @@ def write_atomically(path: Path, content: bytes | str) -> None:
 
 
 @contextlib.contextmanager
-def folder_written_atomically(path: Path) -> Iterator[Path]:
+def folder_written_atomically(path: Path, *others: type[Exception]) -> Iterator[Path]:
     """Gives a temporary folder beside `path`, renamed to `path` when the block ends well.
+
+    Args:
+        path: the folder to be.
+        others: see `writing`.
 
     Raises:
         UserError: the place cannot be written or the disk is full; nothing is left behind.
     """
-    with writing(path):
+    with writing(path, *others):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
-    try:
-        yield temporary
-        with writing(path):
+        try:
+            yield temporary
             temporary.chmod(0o777 & ~_umask())
             temporary.rename(path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -58,9 +61,10 @@ def writing(path: Path, *others: type[Exception]) -> Iterator[None]:
         path: what is written in the block.
         others: exceptions of a library that mean a refusal, besides `OSError`.
     """
+    refusals: tuple[type[Exception], ...] = (OSError, *others)
     try:
         yield
-    except (OSError, *others) as error:
+    except refusals as error:
         reason = getattr(error, "strerror", None) or getattr(error, "message", None) or error
         raise UserError(
             f"cannot write {path}: {reason}. Choose a folder that can be written, or make room"

@@ -212,3 +212,11 @@ def test_from_network_range_rounds_and_clips(run):
     scaled = tf.constant([-1.5, -1.0, -0.995, 0.2, 0.9999, 1.0, 1.01, 7.0])
     expected = [0, 0, 1, 153, 255, 255, 255, 255]
     np.testing.assert_array_equal(run(images.from_network_range, scaled), expected)
+
+
+def test_a_bmp_with_a_colour_palette_is_refused_not_misread():
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8))
+    file = io.BytesIO()
+    image.convert("P").save(file, "BMP")
+    with pytest.raises(tf.errors.InvalidArgumentError, match="palette: save it as PNG"):
+        images.decode_image(tf.constant(file.getvalue()))

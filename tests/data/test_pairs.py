@@ -1,6 +1,7 @@
 """Pairs come from folders and prepared sets; what is broken is named with what was expected."""
 
 import io
+import os
 
 import numpy as np
 import pytest
@@ -206,3 +207,12 @@ def test_place_that_cannot_be_written_is_named(tmp_path):
     place = tmp_path / "file" / "sets"
     with pytest.raises(UserError, match=f"cannot write {place}: .*Choose a folder"):
         open_pairs("drawn_facades", "train", data_dir=str(place))
+
+
+def test_names_that_are_not_utf8_are_read(pairs_folder):
+    file = sorted((pairs_folder / "train").iterdir())[0]
+    file.rename(os.fsdecode(os.fsencode(file.parent) + b"/\xff.png"))
+    pairs = open_pairs(str(pairs_folder), "train")
+    for index in range(len(pairs)):
+        pairs.load(tf.constant(index, tf.int64))
+    assert len(pairs.fingerprint()) == 16

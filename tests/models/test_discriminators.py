@@ -293,7 +293,7 @@ def test_images_too_small(size, n_layers, fitting_layers):
 
 
 def test_images_too_small_for_any_patchgan():
-    with pytest.raises(ValueError, match=r"use at least 6x6$"):
+    with pytest.raises(ValueError, match=r"use at least 5x5$"):
         patchgan_discriminator(4, base_filters=1, n_layers=1)
 
 

@@ -126,7 +126,7 @@ def _read(path: Path) -> str:
 def _parse(text: str, origin: str) -> dict[str, dict[str, Any]]:
     try:
         tree = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: of impossible dates
         problem = " ".join(str(error).split())
         raise SettingsError(f"{origin} is not valid YAML: {problem}") from error
     tree = {} if tree is None else tree
@@ -174,6 +174,13 @@ def _lay_over(merged: dict[str, dict[str, Any]], layer: dict[str, dict[str, Any]
 
 
 def _checked(merged: dict[str, dict[str, Any]]) -> Settings:
+    for setting in all_settings():
+        value = merged[setting.section].get(setting.name)
+        if isinstance(value, bool) and not setting.is_switch:
+            raise SettingsError(
+                f"{setting.section}.{setting.name}: got a switch, {value} (YAML reads yes, no, "
+                "on and off so); write the value itself, in quotes if it is text"
+            )
     try:
         settings = pydantic.TypeAdapter(Settings).validate_python(merged)
     except pydantic.ValidationError as error:
@@ -189,7 +196,8 @@ def _checked(merged: dict[str, dict[str, Any]]) -> Settings:
 
 def _explain(problem: Any) -> str:
     where = [part for part in problem["loc"] if isinstance(part, str)]
-    message = problem["msg"][0].lower() + problem["msg"][1:]
+    message = problem["msg"].removeprefix("Value error, ")
+    message = message[0].lower() + message[1:]
     return f"{'.'.join(where)}: {message}, got {problem['input']!r}"
 
 

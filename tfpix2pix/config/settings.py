@@ -14,13 +14,15 @@ STRICT = ConfigDict(extra="forbid")
 
 def _parse_size(value: Any) -> Any:
     """Reads 256 as 256x256, and "256x512" or [256, 512] as height x width."""
-    if isinstance(value, str):
-        value = [part.strip() for part in value.lower().split("x")]
-    if isinstance(value, int):
-        value = [value]
-    if isinstance(value, (list, tuple)) and len(value) == 1:
-        value = [value[0], value[0]]
-    return value
+    parts = value.lower().split("x") if isinstance(value, str) else value
+    parts = [parts] if isinstance(parts, int) else parts
+    try:
+        sides = [int(part) for part in parts]
+    except (TypeError, ValueError):
+        sides = []
+    if len(sides) not in (1, 2):
+        raise ValueError("expected 256 or HEIGHTxWIDTH, such as 256x512")
+    return sides[0], sides[-1]
 
 
 Pixels = Annotated[int, Field(ge=16, le=16384)]
@@ -40,6 +42,7 @@ class DataSettings:
     data: str = _setting(
         "drawn_facades",
         "folder with train/, val/ or test/ full of side-by-side pairs, or drawn_facades",
+        min_length=1,
     )
     data_dir: str | None = _setting(None, "where prepared sets are kept (default: TFDS' own place)")
     direction: Literal["AtoB", "BtoA"] = _setting(
@@ -83,7 +86,9 @@ class TrainSettings:
     """The optimisation, its length, and what it leaves behind on the way."""
 
     steps: int | None = _setting(None, "length in steps (or give epochs)", ge=1)
-    epochs: float | None = _setting(None, "length in passes over the training pairs", gt=0)
+    epochs: float | None = _setting(
+        None, "length in passes over the training pairs", gt=0, allow_inf_nan=False
+    )
     batch_size: int = _setting(1, "pairs a step", ge=1)
     learning_rate: float = _setting(2e-4, "Adam's learning rate", gt=0, allow_inf_nan=False)
     beta_1: float = _setting(0.5, "Adam's first-moment decay", ge=0, lt=1)

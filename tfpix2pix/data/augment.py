@@ -21,7 +21,7 @@ def random_jitter(
         target_image: [B, H, W, C'], the same B, H and W.
         crop_size: height and width of the crop, at most H and W.
         mirror: whether to mirror at all.
-        seed: int32 or int64 [2].
+        seed: int32 or int64 [2], each from 0 to 2**31 - 1.
 
     Returns:
         The two images, [B, *crop_size, C] and [B, *crop_size, C'].
@@ -40,16 +40,12 @@ def _crop_indices(
     shape: tf.Tensor, crop_size: tuple[int, int], mirror: bool, seed: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Row and column numbers, [B, height] and [B, width]; mirrored pairs run backwards."""
-    batch = shape[0]
-    seeds = tf.random.split(seed, 3)
-
-    def offsets(seed: tf.Tensor, slack: tf.Tensor) -> tf.Tensor:
-        return tf.random.stateless_uniform([batch, 1], seed, 0, slack + 1, tf.int32)
-
-    height, width = crop_size
-    rows = offsets(seeds[0], shape[1] - height) + tf.range(height)
+    batch, height, width = shape[0], *crop_size
+    # All draws at once, as whole numbers: XLA splits seeds and draws floats in another way than
+    # the plain kernels. Taken modulo a few dozen places, 32 random bits are as good as uniform.
+    bits = tf.random.stateless_uniform([3, batch, 1], seed, None, None, tf.int32, alg="philox")
+    rows = bits[0] % (shape[1] - height + 1) + tf.range(height)
     columns = tf.broadcast_to(tf.range(width), [batch, width])
     if mirror:
-        flip = tf.random.stateless_uniform([batch, 1], seeds[2]) < 0.5
-        columns = tf.where(flip, width - 1 - columns, columns)
-    return rows, offsets(seeds[1], shape[2] - width) + columns
+        columns = tf.where(bits[2] < 0, width - 1 - columns, columns)
+    return rows, bits[1] % (shape[2] - width + 1) + columns

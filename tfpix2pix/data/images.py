@@ -13,6 +13,10 @@ Resize = Literal["bicubic", "area", "nearest"]
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp")
 CHANNELS = 3
 
+# Where a BMP file says how many bits a pixel has, and where its palette begins.
+BMP_BITS = 28
+BMP_PALETTE_START = 54
+
 
 def decode_image(content: tf.Tensor) -> tf.Tensor:
     """Decodes JPEG, PNG or BMP bytes (scalar string) to RGB uint8 [H, W, 3].
@@ -22,9 +26,25 @@ def decode_image(content: tf.Tensor) -> tf.Tensor:
     Raises:
         tf.errors.InvalidArgumentError: the bytes are no such image, or a truncated one.
     """
+    _refuse_palette_bmp(content)
     image = tf.io.decode_image(content, channels=CHANNELS, expand_animations=False)
     image.set_shape([None, None, CHANNELS])
     return image
+
+
+def _refuse_palette_bmp(content: tf.Tensor) -> None:
+    """TensorFlow takes the palette indices of an 8-bit BMP for gray values."""
+    colours = BMP_PALETTE_START + 256 * 4
+    start = tf.strings.join([tf.strings.substr(content, 0, colours), tf.constant(bytes(colours))])
+    header = tf.io.decode_raw(start, tf.uint8)
+    is_bmp = tf.reduce_all(header[:2] == tf.constant(list(b"BM"), tf.uint8))
+    palette = tf.reshape(header[BMP_PALETTE_START:colours], [256, 4])[:, :3]
+    is_gray = tf.reduce_all(palette == tf.cast(tf.range(256), tf.uint8)[:, tf.newaxis])
+    tf.debugging.assert_equal(
+        is_bmp & (header[BMP_BITS] == 8) & ~is_gray,
+        False,
+        "an 8-bit BMP with a colour palette: save it as PNG",
+    )
 
 
 def split_side_by_side(pair: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

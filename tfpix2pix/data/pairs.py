@@ -6,6 +6,7 @@ tf.data. Images are uint8 [H, W, 3], of the size they are stored in.
 
 import dataclasses
 import hashlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -39,7 +40,7 @@ class Pairs:
 
     def fingerprint(self) -> str:
         """Changes when a pair is added, removed or renamed."""
-        return hashlib.sha256("\n".join(self.names).encode()).hexdigest()[:16]
+        return hashlib.sha256(os.fsencode("\n".join(self.names))).hexdigest()[:16]
 
     def find_broken(self, indices: list[int]) -> UserError | None:
         """The first of these pairs that cannot be loaded, as an error that names it."""
@@ -71,14 +72,14 @@ def open_pairs(
     """
     if data in PREPARED_SETS:
         return _prepared_pairs(data, split, direction, data_dir)
-    return _folder_pairs(Path(data), split, direction)
+    return _folder_pairs(Path(data).expanduser(), split, direction)
 
 
 def available_splits(data: str) -> list[str]:
     """The splits that a data set has, of train, val and test."""
     if data in PREPARED_SETS:
         return list(SPLITS)
-    return [split for split in SPLITS if (Path(data) / split).is_dir()]
+    return [split for split in SPLITS if (Path(data).expanduser() / split).is_dir()]
 
 
 def _folder_pairs(root: Path, split: str, direction: str) -> Pairs:
@@ -90,7 +91,7 @@ def _folder_pairs(root: Path, split: str, direction: str) -> Pairs:
             f"{folder} holds no images: expected {', '.join(images.EXTENSIONS)} files, each with "
             "two images of equal size side by side"
         )
-    paths = tf.constant([str(file) for file in files])
+    paths = tf.constant([os.fsencode(file) for file in files])
 
     def load(index: tf.Tensor) -> ImagePair:
         pair = images.decode_image(tf.io.read_file(paths[index]))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from tfpix2pix.files import folder_written_atomically, writing
+from tfpix2pix.files import folder_written_atomically
 from tfpix2pix.inference.translator import Translator
 
 
@@ -26,7 +26,7 @@ def export_savedmodel(translator: Translator, model_dir: str | Path) -> Path:
     """
     version = Path(model_dir) / str(_next_version(Path(model_dir)))
     signatures = {"serving_default": translator.translate, "generate": translator.generate}
-    with folder_written_atomically(version) as temporary, writing(version, tf.errors.OpError):
+    with folder_written_atomically(version, tf.errors.OpError) as temporary:
         tf.saved_model.save(translator, str(temporary), signatures=signatures)
     return version
 

@@ -34,11 +34,15 @@ class BatchNorm(keras.layers.BatchNormalization):
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Normalises [B, H, W, C] features."""
-        if training or self.inference_statistics == "moving":
+        # As in Keras, a frozen layer is at inference even while the rest trains.
+        learns = training and self.trainable
+        if learns or self.inference_statistics == "moving":
             return super().call(inputs, training=training, mask=mask)
-        mean, variance = ops.moments(inputs, axes=(1, 2), keepdims=True)
-        scale = self.gamma * ops.rsqrt(variance + self.epsilon)
-        return (inputs - mean) * scale + self.beta
+        # In float32 at least, whatever the precision of the features.
+        x = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
+        mean, variance = ops.moments(x, axes=(1, 2), keepdims=True)
+        x = (x - mean) * (self.gamma * ops.rsqrt(variance + self.epsilon)) + self.beta
+        return ops.cast(x, self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""

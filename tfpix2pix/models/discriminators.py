@@ -90,13 +90,20 @@ def _layer(x: Any, filters: int, *, strides: int, name: str) -> Any:
 
 
 def _check_smallest_size(image_size: int | tuple[int, int] | None, n_layers: int) -> None:
-    sides = (image_size,) if isinstance(image_size, int) else image_size or ()
-    # Each of the two stride-1 layers takes one off a side, and one logit must be left.
-    smallest = 3 * 2**n_layers
-    if any(-(-side // 2**n_layers) < 3 for side in sides):
-        fitting = [n for n in range(1, 7) if all(-(-side // 2**n) >= 3 for side in sides)]
-        hint = f", or n_layers up to {fitting[-1]} for this one" if fitting else ""
-        raise ValueError(
-            f"images of {'x'.join(map(str, sides))} are too small for n_layers={n_layers}: "
-            f"use at least {smallest}x{smallest}{hint}"
-        )
+    if image_size is None:
+        return
+    size = image_size if isinstance(image_size, tuple) else (image_size, image_size)
+    if min(size) >= _smallest_side(n_layers):
+        return
+    fitting = [n for n in range(1, n_layers) if min(size) >= _smallest_side(n)]
+    hint = f", or n_layers up to {fitting[-1]} for this one" if fitting else ""
+    side = _smallest_side(n_layers)
+    raise ValueError(
+        f"images of {size[0]}x{size[1]} are too small for n_layers={n_layers}: "
+        f"use at least {side}x{side}{hint}"
+    )
+
+
+def _smallest_side(n_layers: int) -> int:
+    # Three pixels must be left for the two stride-1 layers, which take off one each.
+    return 2 * 2**n_layers + 1

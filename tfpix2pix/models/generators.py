@@ -96,8 +96,7 @@ def _generator(
     name: str,
 ) -> keras.Model:
     height, width = (image_size, image_size) if isinstance(image_size, int) else image_size
-    depth = depth or default_depth(height, width)
-    check_image_size(height, width, depth)
+    depth = checked_depth(height, width, depth)
     widths = [layer_width(base_filters, layer) for layer in range(1, depth + 1)]
 
     inputs = keras.Input((height, width, input_channels), name="input_image")
@@ -118,15 +117,15 @@ def _encode(x: Any, widths: list[int], skip: Skip | None) -> tuple[Any, list[Any
     skips: list[Any] = []
     for layer, filters in enumerate(widths, start=1):
         name = f"down{layer}"
-        activated, preactivation = downsample(x, filters, norm=1 < layer < depth, name=name)
+        x, preactivation = downsample(x, filters, norm=1 < layer < depth, name=name)
         if layer == depth:
-            return (relu(preactivation, name=name) if skip == "relu" else activated), skips
+            continue
         if skip == "relu":
             skips.append(relu(preactivation, name=f"{name}_skip"))
         elif skip:
-            skips.append(preactivation if skip == "preactivation" else activated)
-        x = activated
-    raise ValueError("a generator needs at least one layer")
+            skips.append(preactivation if skip == "preactivation" else x)
+    # The authors' innermost activation is the decoder's ReLU, not a leaky one.
+    return (relu(preactivation, name=name) if skip == "relu" else x), skips
 
 
 def default_depth(height: int, width: int) -> int:
@@ -134,23 +133,35 @@ def default_depth(height: int, width: int) -> int:
     return max(1, min(MAX_DEFAULT_DEPTH, min(height, width).bit_length() - 1))
 
 
-def check_image_size(height: int, width: int, depth: int) -> None:
-    """Refuses a size that `depth` halvings do not divide.
+def checked_depth(height: int, width: int, depth: int | None) -> int:
+    """The depth of a generator of this image size, by default as deep as `default_depth` says.
 
     Raises:
-        ValueError: with the nearest sizes that fit.
+        ValueError: so many halvings do not divide the size; the message names sizes that fit.
     """
-    multiple = 2**depth
-    if height % multiple == 0 and width % multiple == 0:
-        return
-    fitting = f"{_nearest(height, multiple)}x{_nearest(width, multiple)}"
-    depths = [d for d in range(2, depth) if height % 2**d == 0 and width % 2**d == 0]
+    if depth is not None and depth < 1:
+        raise ValueError(f"depth must be at least 1, not {depth}")
+    wanted = default_depth(height, width) if depth is None else depth
+    if min(height, width) >= 2 and _divides(height, width, wanted):
+        return wanted
+    fitting = "x".join(map(str, _fitting_size(max(height, 2), max(width, 2), depth)))
+    depths = [d for d in range(2, wanted) if _divides(height, width, d)]
     hint = f" (this size works with depth={depths[-1]})" if depths else ""
     raise ValueError(
-        f"image size {height}x{width} does not fit a generator of depth {depth}: height and width "
-        f"must be multiples of {multiple}, such as {fitting}{hint}"
+        f"image size {height}x{width} does not fit a generator of depth {wanted}: height and "
+        f"width must be multiples of {2**wanted}, such as {fitting}{hint}"
     )
 
 
-def _nearest(side: int, multiple: int) -> int:
-    return max(multiple, round(side / multiple) * multiple)
+def _divides(height: int, width: int, depth: int) -> bool:
+    return height % 2**depth == 0 and width % 2**depth == 0
+
+
+def _fitting_size(height: int, width: int, depth: int | None) -> tuple[int, int]:
+    """The nearest size that fits; where no depth is given, one that fits its own default."""
+    while True:
+        multiple = 2 ** (depth or default_depth(height, width))
+        if height % multiple == 0 and width % multiple == 0:
+            return height, width
+        height = max(multiple, round(height / multiple) * multiple)
+        width = max(multiple, round(width / multiple) * multiple)

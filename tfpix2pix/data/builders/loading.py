@@ -26,7 +26,7 @@ def read_examples(
     Raises:
         UserError: the place cannot be written.
     """
-    place = Path(data_dir or tfds.core.constants.DATA_DIR)
+    place = Path(data_dir or tfds.core.constants.DATA_DIR).expanduser()
     builder = BUILDERS[name](data_dir=str(place))
     if not builder.info.splits:
         print(f"preparing {name} in {place}: once, less than a minute", file=sys.stderr)  # noqa: T201
