@@ -8,6 +8,7 @@ from typing import Any
 
 _HOMES = {
     "Networks": "training.step",
+    "Resizing": "data.pipeline",
     "RunFolder": "training.run_folder",
     "Settings": "config",
     "Translator": "inference.translator",
@@ -16,6 +17,7 @@ _HOMES = {
     "adversarial_generator_loss": "losses",
     "encoder_decoder_generator": "models",
     "export_savedmodel": "export.savedmodel",
+    "fetcher": "data.pipeline",
     "l1_loss": "losses",
     "load_translator": "inference.translator",
     "make_train_step": "training.step",
@@ -26,6 +28,7 @@ _HOMES = {
     "resolve": "config",
     "resume": "training.run",
     "train": "training.run",
+    "training_batches": "data.pipeline",
     "unet_generator": "models",
 }
 

@@ -30,9 +30,24 @@ TINY = {
 }
 
 
+@pytest.fixture(scope="module")
+def settings(module_pairs_folder):
+    return resolve(flags=TINY | {"data": str(module_pairs_folder), "steps": 6})
+
+
 @pytest.fixture
-def settings(pairs_folder):
-    return resolve(flags=TINY | {"data": str(pairs_folder), "steps": 6})
+def changing_settings(settings, pairs_folder):
+    """The same, of pairs that the test may change."""
+    return dataclasses.replace(
+        settings, data=dataclasses.replace(settings.data, data=str(pairs_folder))
+    )
+
+
+@pytest.fixture(scope="module")
+def whole(settings, tmp_path_factory):
+    """A run that went through, and its result; tests leave it as it is."""
+    run_dir = tmp_path_factory.mktemp("whole") / "run"
+    return run_dir, train(settings, run_dir)
 
 
 def checkpoint_tensors(run_dir):
@@ -57,9 +72,8 @@ def rows(run_dir):
     return list(csv.DictReader((run_dir / "metrics.csv").open()))
 
 
-def test_a_run_folder_describes_itself(settings, tmp_path):
-    run_dir = tmp_path / "run"
-    result = train(settings, run_dir)
+def test_a_run_folder_describes_itself(settings, whole):
+    run_dir, result = whole
 
     assert (result.step, result.total_steps, result.stopped_by) == (6, 6, None)
     assert load_settings(run_dir / "config.yaml") == settings
@@ -81,9 +95,8 @@ def test_a_run_folder_describes_itself(settings, tmp_path):
     assert list((run_dir / "tensorboard").glob("events*"))
 
 
-def test_the_sample_grid_shows_input_generated_target(settings, tmp_path):
-    train(settings, tmp_path / "run")
-    samples = tmp_path / "run" / "samples"
+def test_the_sample_grid_shows_input_generated_target(whole):
+    samples = whole[0] / "samples"
     grid = tf.io.decode_png((samples / "latest.png").read_bytes()).numpy()
     assert grid.shape == (2 * 16 + 4, 3 * 16 + 2 * 4, 3)
     inputs = sorted((samples / "inputs").glob("*.png"))
@@ -92,69 +105,65 @@ def test_the_sample_grid_shows_input_generated_target(settings, tmp_path):
     assert not np.array_equal(grid[:16, 20:36], first)
 
 
-def test_a_seeded_run_is_reproducible_and_other_seeds_differ(settings, tmp_path):
-    for name, seed in (("a", 3), ("b", 3), ("c", 4)):
-        train(with_train(settings, seed=seed, steps=3), tmp_path / name)
-    a, b, c = (checkpoint_tensors(tmp_path / name) for name in "abc")
-    assert_same_bits(a, b)
-    assert any(not np.array_equal(a[name], c[name]) for name in a)
+def test_a_seeded_run_is_reproducible_and_other_seeds_differ(settings, whole, tmp_path):
+    for name, seed in (("again", 0), ("other", 4)):
+        train(with_train(settings, seed=seed), tmp_path / name)
+    first = checkpoint_tensors(whole[0])
+    assert_same_bits(first, checkpoint_tensors(tmp_path / "again"))
+    other = checkpoint_tensors(tmp_path / "other")
+    assert any(not np.array_equal(first[name], other[name]) for name in first)
 
 
-@pytest.mark.parametrize("update", ["simultaneous", "alternating"])
-def test_a_resumed_run_ends_with_the_same_bits(update, settings, tmp_path):
-    settings = with_train(settings, update=update)
-    train(settings, tmp_path / "whole")
+def test_a_resumed_run_ends_with_the_same_bits(settings, whole, tmp_path):
     train(with_train(settings, steps=3), tmp_path / "halves")
     result = resume(tmp_path / "halves", steps=6)
     assert result.step == 6
-    assert_same_bits(
-        checkpoint_tensors(tmp_path / "whole"), checkpoint_tensors(tmp_path / "halves")
-    )
+    assert_same_bits(checkpoint_tensors(whole[0]), checkpoint_tensors(tmp_path / "halves"))
     assert [row["step"] for row in rows(tmp_path / "halves")] == ["0", "2", "3", "4", "6"]
     assert load_settings(tmp_path / "halves" / "config.yaml") == settings
 
 
-def test_a_resumed_run_with_decaying_learning_rate_ends_with_the_same_bits(settings, tmp_path):
-    settings = with_train(settings, lr_schedule="linear", decay_start=0.25)
-    train(settings, tmp_path / "whole")
-    # As if killed right after the checkpoint of step 2.
-    train(settings, tmp_path / "killed")
-    checkpoints = tmp_path / "killed" / "checkpoints"
+def test_alternating_updates_and_a_decaying_learning_rate_resume_to_the_same_bits(
+    settings, tmp_path
+):
+    settings = with_train(settings, update="alternating", lr_schedule="linear", decay_start=0.25)
+    train(settings, tmp_path / "run")
+    expected = checkpoint_tensors(tmp_path / "run")
+    # As if killed right after the checkpoint of step 4.
+    checkpoints = tmp_path / "run" / "checkpoints"
     state = (checkpoints / "checkpoint").read_text()
     (checkpoints / "checkpoint").write_text(state.replace("step-6", "step-4"))
-    resume(tmp_path / "killed")
-    assert_same_bits(
-        checkpoint_tensors(tmp_path / "whole"), checkpoint_tensors(tmp_path / "killed")
-    )
-    assert [row["step"] for row in rows(tmp_path / "killed")] == ["0", "2", "4", "6"]
-    assert float(rows(tmp_path / "killed")[-1]["learning_rate"]) == 0.0
+    resume(tmp_path / "run")
+    assert_same_bits(expected, checkpoint_tensors(tmp_path / "run"))
+    assert [row["step"] for row in rows(tmp_path / "run")] == ["0", "2", "4", "6"]
+    rates = [float(row["learning_rate"]) for row in rows(tmp_path / "run")[1:]]
+    assert settings.train.learning_rate > rates[0] > rates[1] > rates[2] == 0  # the next step's
 
 
-def test_a_run_killed_before_its_first_checkpoint_starts_from_its_seed(settings, tmp_path):
-    train(settings, tmp_path / "whole")
-    (tmp_path / "killed").mkdir()
-    (tmp_path / "killed" / "config.yaml").write_text(
-        (tmp_path / "whole" / "config.yaml").read_text()
-    )
-    resume(tmp_path / "killed")
-    assert_same_bits(
-        checkpoint_tensors(tmp_path / "whole"), checkpoint_tensors(tmp_path / "killed")
-    )
+def test_a_run_killed_before_its_first_checkpoint_starts_from_its_seed(whole, tmp_path):
+    (tmp_path / "config.yaml").write_text((whole[0] / "config.yaml").read_text())
+    resume(tmp_path)
+    assert_same_bits(checkpoint_tensors(whole[0]), checkpoint_tensors(tmp_path))
 
 
-def test_resuming_a_finished_run_changes_nothing(settings, tmp_path):
-    train(settings, tmp_path / "run")
-    before = checkpoint_tensors(tmp_path / "run")
-    assert resume(tmp_path / "run").step == 6
-    assert_same_bits(before, checkpoint_tensors(tmp_path / "run"))
+def test_resuming_a_finished_run_changes_nothing(whole):
+    before = checkpoint_tensors(whole[0])
+    assert resume(whole[0]).step == 6
+    assert_same_bits(before, checkpoint_tensors(whole[0]))
 
 
-def test_a_folder_that_holds_a_run_is_refused(settings, tmp_path):
-    train(with_train(settings, steps=1), tmp_path / "run")
-    config = (tmp_path / "run" / "config.yaml").read_bytes()
+def test_a_folder_that_holds_a_run_is_refused(settings, whole):
+    config = (whole[0] / "config.yaml").read_bytes()
     with pytest.raises(UserError, match=r"already holds a run.*--resume"):
-        train(settings, tmp_path / "run")
-    assert (tmp_path / "run" / "config.yaml").read_bytes() == config
+        train(settings, whole[0])
+    assert (whole[0] / "config.yaml").read_bytes() == config
+
+
+def test_settings_that_build_no_network_leave_no_run_behind(settings, tmp_path):
+    impossible = dataclasses.replace(settings, model=dataclasses.replace(settings.model, depth=9))
+    with pytest.raises(UserError, match="crop_size, depth: image size 16x16"):
+        train(impossible, tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_resuming_what_is_no_run_is_refused(tmp_path):
@@ -162,8 +171,8 @@ def test_resuming_what_is_no_run_is_refused(tmp_path):
         resume(tmp_path)
 
 
-def test_changed_pairs_are_noticed(settings, tmp_path, pairs_folder):
-    train(with_train(settings, steps=2), tmp_path / "run")
+def test_changed_pairs_are_noticed(changing_settings, tmp_path, pairs_folder):
+    train(with_train(changing_settings, steps=2), tmp_path / "run")
     sorted((pairs_folder / "train").iterdir())[0].unlink()
     with pytest.raises(UserError, match="6 pairs then, 5 now"):
         resume(tmp_path / "run", steps=4)
@@ -206,17 +215,20 @@ def test_weights_that_are_no_numbers_never_reach_a_checkpoint(settings, tmp_path
     assert tf.train.latest_checkpoint(str(tmp_path / "run" / "checkpoints")) is None
 
 
-def test_a_set_without_held_out_pairs_trains_without_validation(settings, tmp_path, pairs_folder):
+def test_a_set_without_held_out_pairs_trains_without_validation(
+    changing_settings, tmp_path, pairs_folder
+):
     for file in (pairs_folder / "val").iterdir():
         file.unlink()
     (pairs_folder / "val").rmdir()
-    result = train(with_train(settings, steps=2), tmp_path / "run")
+    result = train(with_train(changing_settings, steps=2), tmp_path / "run")
     assert (result.validation, result.baseline) == ({}, {})
     assert (tmp_path / "run" / "samples" / "latest.png").exists()
 
 
-def test_a_pair_that_breaks_on_the_way_is_named(settings, tmp_path, pairs_folder):
-    settings = dataclasses.replace(settings, data=dataclasses.replace(settings.data, cache_gib=0))
+def test_a_pair_that_breaks_on_the_way_is_named(changing_settings, tmp_path, pairs_folder):
+    data = dataclasses.replace(changing_settings.data, cache_gib=0)
+    settings = dataclasses.replace(changing_settings, data=data)
     broken = sorted((pairs_folder / "train").iterdir())[3]
     broken.write_bytes(broken.read_bytes()[:60])
     with pytest.raises(UserError, match=broken.name):

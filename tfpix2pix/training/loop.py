@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 import numpy as np
-import tensorflow as tf
 
 from tfpix2pix.errors import UserError
 from tfpix2pix.training.signals import StopRequest
@@ -87,7 +86,7 @@ def run_loop(
     step = int(state.step.numpy())
     mark = time.perf_counter()
     for batch in batches:
-        losses = train_step(batch, tf.constant(step, tf.int64))
+        losses = train_step(batch, step)
         step += 1
         state.step.assign(step)
         reporter.after_step(step, losses, time.perf_counter() - mark, last=step == total_steps)

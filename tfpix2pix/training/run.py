@@ -52,9 +52,7 @@ def train(settings: Settings, run_dir: str | Path) -> TrainResult:
     """
     folder = RunFolder(Path(run_dir))
     folder.check_free()
-    data = open_run_data(settings.data)
-    folder.create(settings)
-    return _train(settings, folder, data, restore=False)
+    return _train(settings, folder, open_run_data(settings.data), restore=False)
 
 
 def resume(run_dir: str | Path, *, steps: int | None = None) -> TrainResult:
@@ -98,12 +96,14 @@ def one_device_strategy() -> tf.distribute.Strategy:
 
 def _train(settings: Settings, folder: RunFolder, data: RunData, *, restore: bool) -> TrainResult:
     total_steps = run_length(settings.train, len(data.train.pairs))
-    folder.check_same_data(data.train.pairs)
     if settings.train.deterministic:
         tf.config.experimental.enable_op_determinism()
     strategy = one_device_strategy()
     with strategy.scope():
         state = TrainState(settings, total_steps)
+    if not restore:
+        folder.create(settings)  # only now: settings that build no networks leave no run behind
+    folder.check_same_data(data.train.pairs)
     checkpoints = Checkpoints(state, folder.checkpoints, settings.train.keep_checkpoints)
     if restore:
         checkpoints.restore_latest()

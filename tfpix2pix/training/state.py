@@ -26,9 +26,10 @@ class TrainState:
         self.networks = Networks(
             generator,
             discriminator,
-            _adam(settings.train, total_steps, generator),
-            _adam(settings.train, total_steps, discriminator),
+            _adam(settings.train, total_steps),
+            _adam(settings.train, total_steps),
         )
+        self.networks.build_optimizers()
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
 
     def checkpoint(self) -> tf.train.Checkpoint:
@@ -52,16 +53,13 @@ class TrainState:
         )
 
 
-def _adam(settings: TrainSettings, total_steps: int, model: keras.Model) -> keras.optimizers.Adam:
-    optimizer = keras.optimizers.Adam(
+def _adam(settings: TrainSettings, total_steps: int) -> keras.optimizers.Adam:
+    return keras.optimizers.Adam(
         learning_rate_schedule(settings, total_steps),
         beta_1=settings.beta_1,
         beta_2=settings.beta_2,
         epsilon=ADAM_EPSILON,
     )
-    # Built now, so that a checkpoint finds the moments to restore.
-    optimizer.build(model.trainable_variables)
-    return optimizer
 
 
 def named_variables(model: keras.Model) -> dict[str, tf.Variable]:

@@ -32,6 +32,15 @@ class Networks:
     generator_optimizer: keras.optimizers.Optimizer
     discriminator_optimizer: keras.optimizers.Optimizer
 
+    def build_optimizers(self) -> None:
+        """Makes the optimizers' variables, which must exist before a checkpoint restores them."""
+        for optimizer, model in (
+            (self.generator_optimizer, self.generator),
+            (self.discriminator_optimizer, self.discriminator),
+        ):
+            if not optimizer.built:
+                optimizer.build(model.trainable_variables)
+
 
 def make_train_step(
     networks: Networks,
@@ -43,7 +52,7 @@ def make_train_step(
     seed: int = 0,
     strategy: tf.distribute.Strategy | None = None,
     jit: bool = False,
-) -> Callable[[tuple[Any, Any], tf.Tensor], Losses]:
+) -> Callable[[tuple[Any, Any], Any], Losses]:
     """Builds the compiled step.
 
     Args:
@@ -58,11 +67,12 @@ def make_train_step(
         jit: compile with XLA.
 
     Returns:
-        A function of ((input_image, target_image), step), uint8 [B, H, W, C] and an int64 scalar,
+        A function of ((input_image, target_image), step), uint8 [B, H, W, C] and a whole number,
         that updates the networks and returns the losses, scalars by the names in `LOSS_NAMES`.
     """
     strategy = strategy or tf.distribute.get_strategy()
     replicas = strategy.num_replicas_in_sync
+    networks.build_optimizers()
     update_networks = {
         "simultaneous": simultaneous_update,
         "alternating": alternating_update,
@@ -81,12 +91,16 @@ def make_train_step(
         )
 
     @tf.function
-    def train_step(batch: tuple[Any, Any], step: tf.Tensor) -> Losses:
+    def distributed_step(batch: tuple[Any, Any], step: tf.Tensor) -> Losses:
         losses = strategy.run(replica_step, args=(batch, step))
         return {
             name: strategy.reduce(tf.distribute.ReduceOp.MEAN, losses[name], axis=None)
             for name in LOSS_NAMES
         }
+
+    def train_step(batch: tuple[Any, Any], step: Any) -> Losses:
+        # As a tensor: of a Python number, TensorFlow would trace a new graph for each value.
+        return distributed_step(batch, tf.convert_to_tensor(step, tf.int64))
 
     return train_step
 

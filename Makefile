@@ -1,0 +1,49 @@
+# `make demo` and `make test` are all that a newcomer needs; `make check` is what CI runs.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+
+.PHONY: demo install test test-slow check lint format types imports build clean
+
+demo: $(VENV)/installed
+	$(BIN)/tfpix2pix-train
+
+install: $(VENV)/installed-test
+
+test: $(VENV)/installed-test
+	$(BIN)/pytest -n 2
+
+test-slow: $(VENV)/installed-test
+	$(BIN)/pytest -m slow
+
+check: lint types imports test
+
+lint: $(VENV)/installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(VENV)/installed-test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(VENV)/installed-test
+	$(BIN)/mypy
+
+imports: $(VENV)/installed-test
+	$(BIN)/pytest -q tests/test_imports.py
+
+build: $(VENV)/installed-test
+	$(BIN)/python -m build
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache
+
+$(VENV)/installed: setup.cfg pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade pip
+	$(BIN)/pip install --quiet --editable .
+	touch $@
+
+$(VENV)/installed-test: $(VENV)/installed
+	$(BIN)/pip install --quiet --editable '.[test]'
+	touch $@
