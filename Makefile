@@ -7,6 +7,7 @@ BIN = $(VENV)/bin
 
 demo: $(VENV)/installed
 	$(BIN)/tfpix2pix-train
+	@echo "first        . $(BIN)/activate    (so that the shell finds these commands)"
 
 install: $(VENV)/installed-test
 

@@ -1,5 +1,6 @@
 """The commands as a user types them: exit codes, messages, files."""
 
+import os
 import subprocess
 import sys
 
@@ -122,7 +123,7 @@ def test_predict_of_a_folder_without_images_fails(run_dir, tmp_path, capsys):
         (["train", "--config", "no.yaml"], 2, "no.yaml"),
         (["train", "--resume"], 2, "--resume needs --run-dir"),
         (["train", "--resume", "--run-dir", "x", "--seed", "1"], 2, "--seed cannot be given"),
-        (["train", "--data", "nowhere", "--run-dir", "TMP/r"], 1, "no folder nowhere"),
+        (["train", "--data", "nowhere", "--run-dir", "TMP/r"], 1, "there is no folder"),
         (["train", "--run-dir", "/dev/null/r"], 1, "cannot write /dev/null/r"),
         (["train", "--crop-size", "100", "--run-dir", "TMP/r", "--data", "PAIRS"], 1, "96x96"),
         (["predict", "nowhere", "a.png", "--output", "x"], 1, "not a run folder"),
@@ -195,3 +196,13 @@ def test_the_module_runs_as_a_command():
     )
     assert done.stdout.strip()
     assert done.returncode == 0
+
+
+def test_a_failing_command_prints_its_error_alone():
+    command = [sys.executable, "-m", "tfpix2pix", "predict", "nowhere", "a.png", "--output", "x"]
+    environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith("error: nowhere is not a run folder")
+    assert len(done.stderr.splitlines()) == 1

@@ -152,6 +152,13 @@ def test_resuming_a_finished_run_changes_nothing(whole):
     assert_same_bits(before, checkpoint_tensors(whole[0]))
 
 
+def test_a_run_cannot_be_shortened(whole):
+    config = (whole[0] / "config.yaml").read_bytes()
+    with pytest.raises(UserError, match="has done 6 steps already, more than the 3"):
+        resume(whole[0], steps=3)
+    assert (whole[0] / "config.yaml").read_bytes() == config
+
+
 def test_a_folder_that_holds_a_run_is_refused(settings, whole):
     config = (whole[0] / "config.yaml").read_bytes()
     with pytest.raises(UserError, match=r"already holds a run.*--resume"):

@@ -75,6 +75,11 @@ def open_pairs(
     return _folder_pairs(Path(data).expanduser(), split, direction)
 
 
+def absolute_source(data: str) -> str:
+    """The same data set, named so that it is found from any working folder."""
+    return data if data in PREPARED_SETS else str(Path(data).expanduser().absolute())
+
+
 def available_splits(data: str) -> list[str]:
     """The splits that a data set has, of train, val and test."""
     if data in PREPARED_SETS:

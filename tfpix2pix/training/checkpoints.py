@@ -39,7 +39,7 @@ class Checkpoints:
             UserError: it cannot be written.
         """
         with writing(self.folder, tf.errors.OpError):
-            self._manager.save(checkpoint_number=int(self._state.step.numpy()))
+            self._manager.save(checkpoint_number=self._state.steps_done)
 
     def restore_latest(self) -> bool:
         """Restores every variable from the last complete checkpoint.

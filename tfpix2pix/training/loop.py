@@ -31,25 +31,21 @@ class LossRecorder:
         self._pending.append((step, losses))
         self._seconds += seconds
 
-    def check(self) -> None:
-        """Fetches what is pending.
-
-        Raises:
-            NonFiniteLossError: at the first step with a loss that is no number.
-        """
+    def fetch(self) -> str | None:
+        """Fetches what is pending; says which is the first step with a loss that is no number."""
         start = time.perf_counter()
         for step, losses in self._pending:
             values = {name: float(losses[name]) for name in LOSS_NAMES}
             if not all(math.isfinite(value) for value in values.values()):
                 shown = ", ".join(f"{name} {value:.4g}" for name, value in values.items())
-                raise NonFiniteLossError(f"step {step}: a loss is not a finite number: {shown}")
+                return f"step {step}: a loss is not a finite number: {shown}"
             self._seen.append(values)
         self._pending.clear()
         self._seconds += time.perf_counter() - start
+        return None
 
     def take(self) -> tuple[dict[str, float], float]:
-        """The mean losses since the last call, and the images per second."""
-        self.check()
+        """The mean losses fetched since the last call, and the images per second."""
         means = {name: float(np.mean([v[name] for v in self._seen])) for name in LOSS_NAMES}
         rate = len(self._seen) * self._batch_size / max(self._seconds, 1e-9)
         self._seen.clear()
@@ -83,7 +79,7 @@ def run_loop(
         reporter: told of each step; it logs, validates, draws and checkpoints when due.
         stop: looked at after each step.
     """
-    step = int(state.step.numpy())
+    step = state.steps_done
     mark = time.perf_counter()
     for batch in batches:
         losses = train_step(batch, step)

@@ -25,7 +25,6 @@ class Reporter:
         folder: RunFolder,
         state: TrainState,
         data: RunData,
-        recorder: LossRecorder,
         checkpoints: Checkpoints,
         progress: Progress,
     ):
@@ -33,7 +32,7 @@ class Reporter:
         self._folder = folder
         self._state = state
         self._data = data
-        self._recorder = recorder
+        self._recorder = LossRecorder(settings.train.batch_size)
         self._checkpoints = checkpoints
         self._progress = progress
         self._metrics = MetricsFile(folder.metrics)
@@ -85,6 +84,7 @@ class Reporter:
 
     def log(self) -> None:
         """Adds the mean losses since the last time to the row."""
+        self._check_losses()
         losses, images_per_second = self._recorder.take()
         optimizer = self._state.networks.generator_optimizer
         self._row |= losses | {
@@ -129,11 +129,22 @@ class Reporter:
         Raises:
             NonFiniteLossError: a loss or a weight is NaN or infinite.
         """
-        self._recorder.check()
+        self._check_losses()
         if not self._state.is_finite():
-            raise NonFiniteLossError(f"step {self._step}: a weight is not a finite number")
+            raise self._non_finite(f"step {self._step}: a weight is not a finite number")
         self._checkpoints.save()
+
+    def _check_losses(self) -> None:
+        problem = self._recorder.fetch()
+        if problem:
+            raise self._non_finite(problem)
+
+    def _non_finite(self, problem: str) -> NonFiniteLossError:
+        return NonFiniteLossError(
+            f"{problem}. The last good checkpoint is {self._checkpoints.latest or 'none'}. Look "
+            "for broken pairs, or try a lower learning_rate, in a new run"
+        )
 
     @property
     def _step(self) -> int:
-        return int(self._state.step.numpy())
+        return self._state.steps_done

@@ -8,17 +8,17 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from tfpix2pix.config import Settings, TrainSettings, dump_settings
+from tfpix2pix.config import Settings, TrainSettings
+from tfpix2pix.data.pairs import absolute_source
 from tfpix2pix.errors import UserError
 from tfpix2pix.evaluation.baseline import mean_image_figures
-from tfpix2pix.files import write_atomically
 from tfpix2pix.progress import Progress
 from tfpix2pix.training.checkpoints import Checkpoints
 from tfpix2pix.training.datasets import RunData, open_run_data
-from tfpix2pix.training.loop import LossRecorder, NonFiniteLossError, run_loop
+from tfpix2pix.training.loop import run_loop
 from tfpix2pix.training.reporter import Reporter
 from tfpix2pix.training.run_folder import RunFolder
-from tfpix2pix.training.signals import StopRequest, stop_on_signals
+from tfpix2pix.training.signals import stop_on_signals
 from tfpix2pix.training.state import TrainState
 from tfpix2pix.training.step import make_train_step
 
@@ -52,6 +52,9 @@ def train(settings: Settings, run_dir: str | Path) -> TrainResult:
     """
     folder = RunFolder(Path(run_dir))
     folder.check_free()
+    # So that the run can be resumed from any folder.
+    where = dataclasses.replace(settings.data, data=absolute_source(settings.data.data))
+    settings = dataclasses.replace(settings, data=where)
     return _train(settings, folder, open_run_data(settings.data), restore=False)
 
 
@@ -71,7 +74,6 @@ def resume(run_dir: str | Path, *, steps: int | None = None) -> TrainResult:
     if steps is not None:
         length = dataclasses.replace(settings.train, steps=steps, epochs=None)
         settings = dataclasses.replace(settings, train=length)
-        write_atomically(folder.config, dump_settings(settings))
     return _train(settings, folder, data, restore=True)
 
 
@@ -88,6 +90,14 @@ def run_length(settings: TrainSettings, pairs: int) -> int:
     raise UserError("how long to train? Give --steps, --epochs or a --preset")
 
 
+def _check_length(done: int, total_steps: int) -> None:
+    if done > total_steps:
+        raise UserError(
+            f"the run has done {done} steps already, more than the {total_steps} asked for: give "
+            "--steps a larger number to train longer, or nothing to leave it as it is"
+        )
+
+
 def one_device_strategy() -> tf.distribute.Strategy:
     """The simplest strategy: everything on the first GPU, or on the CPU."""
     has_gpu = bool(tf.config.list_logical_devices("GPU"))
@@ -101,30 +111,23 @@ def _train(settings: Settings, folder: RunFolder, data: RunData, *, restore: boo
     strategy = one_device_strategy()
     with strategy.scope():
         state = TrainState(settings, total_steps)
-    if not restore:
-        folder.create(settings)  # only now: settings that build no networks leave no run behind
-    folder.check_same_data(data.train.pairs)
     checkpoints = Checkpoints(state, folder.checkpoints, settings.train.keep_checkpoints)
     if restore:
         checkpoints.restore_latest()
-    progress = Progress(int(state.step.numpy()), total_steps)
-    recorder = LossRecorder(settings.train.batch_size)
-    reporter = Reporter(settings, folder, state, data, recorder, checkpoints, progress)
-    with contextlib.closing(progress), stop_on_signals() as stop, _without_remapper():
-        try:
-            _run(settings, state, data, strategy, total_steps, reporter, stop)
-        except NonFiniteLossError as error:
-            raise NonFiniteLossError(
-                f"{error}. The last good checkpoint is {checkpoints.latest or 'none'}. Look for "
-                "broken pairs, or try a lower learning_rate, in a new run"
-            ) from error
+        _check_length(state.steps_done, total_steps)
+    # Only now: settings that build no networks leave no run behind.
+    folder.describe(settings, data.train.pairs)
+    with contextlib.closing(Progress(state.steps_done, total_steps)) as progress:
+        reporter = Reporter(settings, folder, state, data, checkpoints, progress)
+        stopped_by = _run(settings, state, data, strategy, total_steps, reporter)
+    finished = stopped_by is None or state.steps_done == total_steps
     return TrainResult(
         folder.path,
-        int(state.step.numpy()),
+        state.steps_done,
         total_steps,
-        stop.signal,
+        None if finished else stopped_by,
         reporter.validation,
-        _baseline(data) if reporter.validation and stop.signal is None else {},
+        _baseline(data) if finished and reporter.validation else {},
     )
 
 
@@ -135,12 +138,8 @@ def _run(
     strategy: tf.distribute.Strategy,
     total_steps: int,
     reporter: Reporter,
-    stop: StopRequest,
-) -> None:
-    first_step = int(state.step.numpy())
-    if first_step == 0:
-        reporter.start()
-    batches = data.training_batches(settings.train, first_step, total_steps)
+) -> int | None:
+    """Trains from the step that the state is at; returns the signal that stopped it, if one did."""
     train_step = make_train_step(
         state.networks,
         crop_size=settings.data.crop_size,
@@ -151,21 +150,26 @@ def _run(
         strategy=strategy,
         jit=settings.train.jit,
     )
-    try:
-        run_loop(
-            state,
-            train_step,
-            strategy.experimental_distribute_dataset(batches),
-            total_steps=total_steps,
-            reporter=reporter,
-            stop=stop,
-        )
-    except tf.errors.InvalidArgumentError as error:
-        # Sets too large to keep in memory are decoded on the way.
-        broken = data.broken_pair(settings.train, int(state.step.numpy()))
-        raise (broken or error) from error
-    if stop.signal is not None:
-        reporter.save_checkpoint()
+    batches = data.training_batches(settings.train, state.steps_done, total_steps)
+    with stop_on_signals() as stop, _without_remapper():
+        if state.steps_done == 0:
+            reporter.start()
+        try:
+            run_loop(
+                state,
+                train_step,
+                strategy.experimental_distribute_dataset(batches),
+                total_steps=total_steps,
+                reporter=reporter,
+                stop=stop,
+            )
+        except tf.errors.InvalidArgumentError as error:
+            # Sets too large to keep in memory are decoded on the way.
+            broken = data.broken_pair(settings.train, state.steps_done)
+            raise (broken or error) from error
+        if stop.signal is not None:
+            reporter.save_checkpoint()
+        return stop.signal
 
 
 @contextlib.contextmanager

@@ -102,24 +102,22 @@ class RunFolder:
             with tempfile.TemporaryFile(dir=self.path):
                 pass
 
-    def create(self, settings: Settings) -> None:
-        """Starts a run here.
+    def describe(self, settings: Settings, pairs: Pairs) -> None:
+        """Writes down what runs here and on what; compares that of a resumed run.
 
         Raises:
-            UserError: the folder cannot be written.
+            UserError: the folder cannot be written, or the training pairs have changed.
         """
-        write_atomically(self.path / "environment.json", json.dumps(environment(), indent=2) + "\n")
+        if not self.exists():
+            text = json.dumps(environment(), indent=2) + "\n"
+            write_atomically(self.path / "environment.json", text)
+        self._check_same_data(pairs)
         # Last, since its presence says that a run was started.
         write_atomically(self.config, dump_settings(settings))
 
-    def check_same_data(self, pairs: Pairs) -> None:
-        """Notes what the run trains on or, when resumed, compares with what was noted.
-
-        Raises:
-            UserError: pairs came, went or were renamed; the run would not go on as it was.
-        """
+    def _check_same_data(self, pairs: Pairs) -> None:
         now = {"train_pairs": len(pairs), "fingerprint": pairs.fingerprint()}
-        if not self.data.exists():
+        if not self.exists() or not self.data.exists():
             write_atomically(self.data, json.dumps(now, indent=2) + "\n")
             return
         then = json.loads(self.data.read_text())

@@ -32,6 +32,11 @@ class TrainState:
         self.networks.build_optimizers()
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
 
+    @property
+    def steps_done(self) -> int:
+        """The number of steps done."""
+        return int(self.step.numpy())
+
     def checkpoint(self) -> tf.train.Checkpoint:
         """The checkpointed variables, under names that say where they are."""
         networks = self.networks

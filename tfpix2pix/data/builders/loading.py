@@ -1,6 +1,7 @@
 """Reads prepared sets through TFDS, preparing them at the first use."""
 
 import contextlib
+import io
 import sys
 from pathlib import Path
 
@@ -45,6 +46,6 @@ def read_examples(
 def _prepare(builder: tfds.core.DatasetBuilder, place: Path) -> None:
     if not sys.stderr.isatty():
         tfds.disable_progress_bar()
-    # TFDS tells of its steps on stdout, which belongs to the command's results.
-    with writing(place), contextlib.redirect_stdout(sys.stderr):
+    # TFDS speaks of downloads on stdout, where there are none; its bars are on stderr.
+    with writing(place), contextlib.redirect_stdout(io.StringIO()):
         builder.download_and_prepare()

@@ -1,0 +1,66 @@
+"""metrics.csv, losses.png and TensorBoard."""
+
+import numpy as np
+import tensorflow as tf
+
+from tfpix2pix.training import records
+from tfpix2pix.training.records import COLUMNS, MetricsFile, TensorBoard, plot_losses
+
+
+def test_rows_are_read_as_they_were_written(tmp_path):
+    metrics = MetricsFile(tmp_path / "metrics.csv")
+    metrics.truncate(-1)
+    metrics.append({"step": 2, "l1_loss": 0.5})
+    metrics.append({"step": 1000000, "val_ssim": 0.25, "learning_rate": 2e-4})
+    assert (tmp_path / "metrics.csv").read_text().splitlines()[0] == ",".join(COLUMNS)
+    assert metrics.read() == [
+        {"step": 2, "l1_loss": 0.5},
+        {"step": 1000000, "val_ssim": 0.25, "learning_rate": 2e-4},
+    ]
+
+
+def test_half_a_line_of_a_killed_run_is_dropped_and_later_rows_too(tmp_path):
+    metrics = MetricsFile(tmp_path / "metrics.csv")
+    metrics.truncate(-1)
+    for step in (1, 2, 3):
+        metrics.append({"step": step, "l1_loss": 0.5})
+    with (tmp_path / "metrics.csv").open("a") as file:
+        file.write("4,0.1")
+    assert [row["step"] for row in metrics.read()] == [1, 2, 3]
+    metrics.truncate(2)
+    metrics.append({"step": 3, "l1_loss": 0.25})
+    assert [(row["step"], row["l1_loss"]) for row in metrics.read()] == [
+        (1, 0.5),
+        (2, 0.5),
+        (3, 0.25),
+    ]
+
+
+def test_the_plot_shows_what_there_is(tmp_path):
+    plot_losses([], tmp_path / "empty.png")
+    plot_losses([{"step": 1, "l1_loss": 0.5}, {"step": 2, "l1_loss": 0.1}], tmp_path / "full.png")
+    empty, full = (
+        tf.io.decode_png((tmp_path / f"{name}.png").read_bytes(), channels=3).numpy()
+        for name in ("empty", "full")
+    )
+    assert (empty != 255).any()
+    assert empty.shape == full.shape
+    assert (empty != full).any()
+
+
+def test_tensorboard_gets_scalars_and_images(tmp_path):
+    board = TensorBoard(tmp_path)
+    board.scalars({"step": 7, "l1_loss": 0.5})
+    board.image("grid", np.zeros((4, 4, 3), np.uint8), 7)
+    (file,) = tmp_path.iterdir()
+    events = list(tf.compat.v1.train.summary_iterator(str(file)))
+    found = {(value.tag, event.step) for event in events for value in event.summary.value}
+    assert found == {("l1_loss", 7), ("grid", 7)}
+
+
+def test_without_tensorboard_nothing_is_written_and_nothing_fails(tmp_path, monkeypatch):
+    monkeypatch.setattr(records.importlib.util, "find_spec", lambda name: None)
+    board = TensorBoard(tmp_path)
+    board.scalars({"step": 7, "l1_loss": 0.5})
+    board.image("grid", np.zeros((4, 4, 3), np.uint8), 7)
+    assert list(tmp_path.iterdir()) == []
