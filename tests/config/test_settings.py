@@ -196,13 +196,13 @@ def test_flags_lie_over_the_file_over_the_preset(write):
     assert settings.model.base_filters == 16  # file and preset
     assert settings.train.seed == 5  # file
     assert settings.data.crop_size == (128, 128)  # preset
-    assert settings.model.depth is None  # default
+    assert settings.model.n_layers == 3  # default
 
 
 @pytest.mark.parametrize(
     ("preset", "text", "flags", "length"),
     [
-        ("demo", "", {}, (3000, None)),
+        ("demo", "", {}, (4000, None)),
         ("demo", "", {"epochs": "2"}, (None, 2)),
         ("demo", "train: {epochs: 2}", {}, (None, 2)),
         ("demo", "train: {epochs: 2}", {"steps": "5"}, (5, None)),
@@ -254,8 +254,8 @@ def test_presets_hold_the_papers_values(preset, direction, load, mirror, epochs,
 def test_demo_is_small_and_keeps_the_light_where_it_is():
     settings = resolve("demo")
     assert (settings.data.data, settings.data.mirror) == ("drawn_facades", False)
-    assert (settings.data.load_size, settings.data.crop_size) == ((143, 143), (128, 128))
-    assert (settings.model.base_filters, settings.train.steps) == (32, 3000)
+    assert (settings.data.load_size, settings.data.crop_size) == ((128, 128), (128, 128))
+    assert (settings.model.base_filters, settings.train.steps) == (32, 4000)
 
 
 # Refusals
