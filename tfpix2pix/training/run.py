@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import math
-from collections.abc import Iterator
 from pathlib import Path
 
 import tensorflow as tf
@@ -151,7 +150,7 @@ def _run(
         jit=settings.train.jit,
     )
     batches = data.training_batches(settings.train, state.steps_done, total_steps)
-    with stop_on_signals() as stop, _without_remapper():
+    with stop_on_signals() as stop:
         if state.steps_done == 0:
             reporter.start()
         try:
@@ -170,21 +169,6 @@ def _run(
         if stop.signal is not None:
             reporter.save_checkpoint()
         return stop.signal
-
-
-@contextlib.contextmanager
-def _without_remapper() -> Iterator[None]:
-    """Keeps TensorFlow's remapper away from the step, on which it fails with an error message.
-
-    It would fuse operations, but gives up on features that a leaky ReLU and a skip share. The
-    step takes the same time without it.
-    """
-    before = tf.config.optimizer.get_experimental_options()
-    tf.config.optimizer.set_experimental_options({"remapping": False})
-    try:
-        yield
-    finally:
-        tf.config.optimizer.set_experimental_options({"remapping": before.get("remapping", True)})
 
 
 def _baseline(data: RunData) -> dict[str, float]:
