@@ -206,3 +206,11 @@ def test_a_failing_command_prints_its_error_alone():
     assert done.stdout == ""
     assert done.stderr.startswith("error: nowhere is not a run folder")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_reader_that_goes_away_gets_no_traceback():
+    command = [sys.executable, "-u", "-m", "tfpix2pix", "presets"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    assert process.wait(60) == 141

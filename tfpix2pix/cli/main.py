@@ -2,6 +2,7 @@
 
 import argparse
 import importlib.metadata
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -67,6 +68,10 @@ def _run(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> int:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_FAILURE
+    except BrokenPipeError:  # the reader went away, as in `tfpix2pix presets | head -1`
+        # Python flushes stdout once more at its end, and must not meet the closed pipe again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_SIGNAL + signal.SIGPIPE
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return EXIT_SIGNAL + signal.SIGINT
