@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo install test test-slow check lint format types imports build clean
+.PHONY: demo install test test-slow test-real check lint format types build clean
 
 demo: $(VENV)/installed
 	$(BIN)/tfpix2pix-train
@@ -17,7 +17,10 @@ test: $(VENV)/installed-test
 test-slow: $(VENV)/installed-test
 	$(BIN)/pytest -m slow
 
-check: lint types imports test
+test-real: $(VENV)/installed-test
+	$(BIN)/pytest -m real_data
+
+check: lint types test
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .
@@ -29,9 +32,6 @@ format: $(VENV)/installed-test
 
 types: $(VENV)/installed-test
 	$(BIN)/mypy
-
-imports: $(VENV)/installed-test
-	$(BIN)/pytest -q tests/test_imports.py
 
 build: $(VENV)/installed-test
 	$(BIN)/python -m build

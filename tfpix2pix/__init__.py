@@ -9,7 +9,6 @@ from typing import Any
 _HOMES = {
     "Networks": "training.step",
     "Resizing": "data.pipeline",
-    "RunFolder": "training.run_folder",
     "Settings": "config",
     "Translator": "inference.translator",
     "UserError": "errors",
@@ -24,7 +23,6 @@ _HOMES = {
     "open_pairs": "data.pairs",
     "patchgan_discriminator": "models",
     "pixelgan_discriminator": "models",
-    "random_jitter": "data.augment",
     "resolve": "config",
     "resume": "training.run",
     "train": "training.run",

@@ -27,6 +27,11 @@ def track(items: Iterable[T], total: int, unit: str, stream: TextIO | None = Non
             print(f"{done}/{total} {unit}s", file=stream, flush=True)
 
 
+def say(message: str) -> None:
+    """Prints a line about the progress of work that has no bar."""
+    print(message, file=sys.stderr, flush=True)
+
+
 class Progress:
     """Shows step, losses, images/s and the time left."""
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 from tfpix2pix.cli import main as cli
 from tfpix2pix.data.images import decode_image, from_network_range, resize, to_network_range
 from tfpix2pix.training.checkpoints import load_generator
-from tfpix2pix.training.run_folder import RunFolder, next_run_folder
+from tfpix2pix.training.run_folder import RunFolder, claim_run_folder
 
 TINY = "--load-size 18 --crop-size 16 --base-filters 2 --depth 3 --n-layers 1 --steps 2"
 TINY_FLAGS = TINY.split(" ")
@@ -50,12 +50,23 @@ def test_training_says_where_things_are_and_what_to_do_next(tmp_path, module_pai
     assert "done: 3 steps" in capsys.readouterr().out
 
 
-def test_run_folders_are_numbered_past_those_that_hold_a_run(tmp_path):
-    assert next_run_folder(tmp_path, "demo").path == tmp_path / "demo-1"
-    (tmp_path / "demo-1").mkdir()  # left by a run that failed before it began
-    assert next_run_folder(tmp_path, "demo").path == tmp_path / "demo-1"
-    (tmp_path / "demo-1" / "config.yaml").touch()
-    assert next_run_folder(tmp_path, "demo").path == tmp_path / "demo-2"
+def test_run_folders_are_numbered(tmp_path):
+    claimed = [claim_run_folder(tmp_path / "runs", "demo").path.name for _ in range(3)]
+    assert claimed == ["demo-1", "demo-2", "demo-3"]
+
+
+def test_a_folder_in_use_is_refused(tmp_path, module_pairs_folder, capsys):
+    arguments = ["train", "--data", str(module_pairs_folder), "--run-dir", str(tmp_path / "run")]
+    with RunFolder(tmp_path / "run").locked():
+        assert cli.main([*arguments, *TINY_FLAGS]) == 1
+    assert "is in use by another process" in capsys.readouterr().err
+
+
+def test_what_is_left_of_another_run_is_refused(tmp_path, module_pairs_folder, capsys):
+    (tmp_path / "run" / "checkpoints").mkdir(parents=True)
+    arguments = ["train", "--data", str(module_pairs_folder), "--run-dir", str(tmp_path / "run")]
+    assert cli.main([*arguments, *TINY_FLAGS]) == 1
+    assert "is left of another run" in capsys.readouterr().err
 
 
 def test_predict_keeps_names_and_accounts_for_every_file(run_dir, photo, tmp_path, capsys):
@@ -125,7 +136,7 @@ def test_predict_of_a_folder_without_images_fails(run_dir, tmp_path, capsys):
         (["train", "--resume", "--run-dir", "x", "--seed", "1"], 2, "--seed cannot be given"),
         (["train", "--data", "nowhere", "--run-dir", "TMP/r"], 1, "there is no folder"),
         (["train", "--run-dir", "/dev/null/r"], 1, "cannot write /dev/null/r"),
-        (["train", "--crop-size", "100", "--run-dir", "TMP/r", "--data", "PAIRS"], 1, "96x96"),
+        (["train", "--crop-size", "100", "--run-dir", "TMP/r", "--data", "PAIRS"], 2, "96x96"),
         (["predict", "nowhere", "a.png", "--output", "x"], 1, "not a run folder"),
         (["export", "nowhere", "--output", "x"], 1, "not a run folder"),
         (["presets", "facade"], 2, "did you mean 'facades'?"),
@@ -151,7 +162,7 @@ def test_a_run_without_a_checkpoint_cannot_predict_yet(tmp_path, run_dir, photo,
     folder.mkdir()
     (folder / "config.yaml").write_text((run_dir / "config.yaml").read_text())
     assert cli.main(["predict", str(folder), str(photo), "--output", str(tmp_path / "o")]) == 1
-    assert "holds no checkpoint: train first" in capsys.readouterr().err
+    assert "holds no complete checkpoint" in capsys.readouterr().err
 
 
 def test_presets_are_listed_and_printed(capsys):
@@ -214,3 +225,28 @@ def test_a_reader_that_goes_away_gets_no_traceback():
     process.stdout.close()
     assert process.stderr.read() == b""
     assert process.wait(60) == 141
+
+
+def test_an_answer_that_cannot_be_written_does_not_stop_the_others(
+    run_dir, photo, tmp_path, capsys
+):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in ("a.png", "b.png"):
+        (folder / name).write_bytes(photo.read_bytes())
+    (tmp_path / "out" / "a.png").mkdir(parents=True)
+    arguments = ["predict", str(run_dir), str(folder), "--output", str(tmp_path / "out")]
+    assert cli.main(arguments) == 1
+    shown = capsys.readouterr().out
+    assert f"failed: {folder / 'a.png'}: cannot write" in shown
+    assert "1 written" in shown
+
+
+def test_earlier_answers_below_the_input_folder_are_no_inputs(run_dir, photo, tmp_path, capsys):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "a.png").write_bytes(photo.read_bytes())
+    arguments = ["predict", str(run_dir), str(folder), "--output", str(folder / "out")]
+    for _ in range(2):
+        assert cli.main(arguments) == 0
+        assert "1 written" in capsys.readouterr().out

@@ -364,7 +364,8 @@ def test_switch_words_are_no_numbers(line, write):
 
 
 def test_a_run_has_an_end():
-    assert "finite" in refusal(flags={"epochs": "inf"})
+    assert "less than or equal" in refusal(flags={"epochs": "inf"})
+    assert "less than or equal" in refusal(flags={"steps": "9" * 20})
 
 
 def test_an_impossible_date_is_refused(write):
@@ -388,3 +389,9 @@ def test_crop_must_fit_in_the_loaded_size(crop):
 def test_crop_may_be_the_whole():
     settings = resolve(flags={"crop_size": "100x200", "load_size": "100x200"})
     assert settings.data.crop_size == settings.data.load_size == (100, 200)
+
+
+def test_none_gives_an_optional_setting_its_default_back():
+    assert resolve("demo").model.depth == 5
+    assert resolve("demo", flags={"depth": "none"}).model.depth is None
+    assert "valid integer" in refusal(flags={"n_layers": "none"})

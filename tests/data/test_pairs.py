@@ -8,8 +8,10 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tfpix2pix.data.pairs import available_splits, open_pairs
+from tfpix2pix.data.builders.drawn_facades import DrawnFacades
+from tfpix2pix.data.pairs import open_pairs
 from tfpix2pix.data.pipeline import Resizing, evaluation_batches, fetcher
+from tfpix2pix.data.sources import available_splits
 from tfpix2pix.errors import UserError
 
 EXPECTED = "Expected a JPEG, PNG or BMP with two images of equal size side by side"
@@ -179,7 +181,6 @@ def test_sound_pairs_are_not_called_broken(broken):
 
 @pytest.fixture
 def small_drawn_facades(monkeypatch):
-    from tfpix2pix.data.builders.drawn_facades import DrawnFacades
 
     monkeypatch.setattr(DrawnFacades, "SPLIT_SIZES", {"train": 3, "val": 1, "test": 1})
 
@@ -216,3 +217,12 @@ def test_names_that_are_not_utf8_are_read(pairs_folder):
     for index in range(len(pairs)):
         pairs.load(tf.constant(index, tf.int64))
     assert len(pairs.fingerprint()) == 16
+
+
+def test_a_damaged_prepared_set_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(DrawnFacades, "SPLIT_SIZES", {"train": 2, "val": 1, "test": 1})
+    open_pairs("drawn_facades", "train", data_dir=str(tmp_path))
+    for file in (tmp_path / "drawn_facades").rglob("*train.tfrecord*"):
+        file.unlink()
+    with pytest.raises(UserError, match=r"drawn_facades is damaged: delete that folder"):
+        open_pairs("drawn_facades", "train", data_dir=str(tmp_path))

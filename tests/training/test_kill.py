@@ -15,6 +15,7 @@ import tensorflow as tf
 STEPS = 40
 TINY_FLAGS = (
     "--load-size 18 --crop-size 16 --base-filters 2 --depth 3 --n-layers 1 --batch-size 2 "
+    "--cache-gib 0 --update alternating --lr-schedule linear "
     f"--steps {STEPS} --log-every 1 --checkpoint-every 2 --sample-every 20 --validate-every 20"
 ).split()
 TIME_LIMIT = 120  # seconds for any wait

@@ -3,6 +3,10 @@
 import csv
 import dataclasses
 import json
+import os
+import shutil
+import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -168,7 +172,7 @@ def test_a_folder_that_holds_a_run_is_refused(settings, whole):
 
 def test_settings_that_build_no_network_leave_no_run_behind(settings, tmp_path):
     impossible = dataclasses.replace(settings, model=dataclasses.replace(settings.model, depth=9))
-    with pytest.raises(UserError, match="crop_size, depth: image size 16x16"):
+    with pytest.raises(UserError, match="crop_size: image size 16x16"):
         train(impossible, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
@@ -248,3 +252,71 @@ def test_run_length():
     assert run_length(resolve(flags={"steps": 7}).train, pairs=10) == 7
     with pytest.raises(UserError, match="--steps"):
         run_length(resolve().train, pairs=10)
+
+
+def test_a_step_is_saved_once(settings, tmp_path, monkeypatch):
+    """To write a complete checkpoint again would put it at risk."""
+    saved = []
+    real = tf.train.CheckpointManager.save
+
+    def count(manager, checkpoint_number):
+        saved.append(checkpoint_number)
+        os.kill(os.getpid(), signal.SIGTERM)  # asks to stop right at a checkpoint
+        return real(manager, checkpoint_number=checkpoint_number)
+
+    monkeypatch.setattr(tf.train.CheckpointManager, "save", count)
+    result = train(settings, tmp_path / "run")
+    assert saved == [2]
+    assert (result.step, result.stopped_by) == (2, signal.SIGTERM)
+
+
+def test_checkpoints_without_the_file_that_names_the_last_are_not_passed_over(settings, tmp_path):
+    train(settings, tmp_path / "run")
+    metrics = (tmp_path / "run" / "metrics.csv").read_bytes()
+    (tmp_path / "run" / "checkpoints" / "checkpoint").unlink()
+    with pytest.raises(UserError, match="file `checkpoint` that names the last"):
+        resume(tmp_path / "run", steps=8)
+    assert (tmp_path / "run" / "metrics.csv").read_bytes() == metrics
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("data.json", b"{"),
+        ("data.json", b"{}"),
+        ("metrics.csv", b"step\nx,y\n"),
+        ("metrics.csv", bytes(range(256)) + b"\n"),
+        ("config.yaml", b"{"),
+    ],
+)
+def test_a_garbled_file_is_named(name, content, whole, tmp_path):
+    shutil.copytree(whole[0], tmp_path / "run")
+    (tmp_path / "run" / name).write_bytes(content)
+    with pytest.raises(UserError, match=name):
+        resume(tmp_path / "run", steps=8)
+
+
+def test_a_run_resumes_from_another_working_folder(settings, tmp_path, monkeypatch):
+    source = Path(settings.data.data)
+    monkeypatch.chdir(source.parent)
+    data = dataclasses.replace(settings.data, data=source.name)
+    train(dataclasses.replace(with_train(settings, steps=1), data=data), tmp_path / "run")
+    monkeypatch.chdir(tmp_path)
+    assert resume(tmp_path / "run", steps=2).step == 2
+
+
+def test_a_broken_validation_pair_is_named_when_decoded_on_the_way(
+    changing_settings, tmp_path, pairs_folder
+):
+    data = dataclasses.replace(changing_settings.data, cache_gib=0)
+    broken = sorted((pairs_folder / "val").iterdir())[1]
+    broken.write_bytes(b"no image")
+    with pytest.raises(UserError, match=broken.name):
+        train(dataclasses.replace(changing_settings, data=data), tmp_path / "run")
+
+
+def test_a_link_to_nothing_is_named(changing_settings, tmp_path, pairs_folder):
+    (pairs_folder / "train" / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    (pairs_folder / "train" / "folder.png").mkdir()  # no file: passed over
+    with pytest.raises(UserError, match=r"gone\.png"):
+        train(changing_settings, tmp_path / "run")

@@ -1,9 +1,11 @@
 """`tfpix2pix export`."""
 
 import argparse
+import shlex
 from pathlib import Path
 
 from tfpix2pix.cli.quiet import tensorflow_imported_quietly
+from tfpix2pix.training.run_folder import RunFolder
 
 SUMMARY = "Export a trained run as a SavedModel for TensorFlow Serving."
 
@@ -24,11 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Exports; returns the exit status."""
+    RunFolder(arguments.run_dir).settings()  # is there one? Said before the slow import
     with tensorflow_imported_quietly():
         from tfpix2pix.export.savedmodel import export_savedmodel
         from tfpix2pix.inference.translator import load_translator
 
     version = export_savedmodel(load_translator(arguments.run_dir), arguments.output)
     print(f"wrote {version}")
-    print(f"inspect with: saved_model_cli show --dir {version} --all")
+    print(f"inspect with: saved_model_cli show --dir {shlex.quote(str(version))} --all")
     return 0

@@ -40,7 +40,7 @@ def add_setting_flags(parser: argparse.ArgumentParser) -> None:
         options: dict[str, Any] = {
             "dest": setting.name,
             "default": argparse.SUPPRESS,
-            # argparse formats help with %, which ours does not use.
+            # argparse formats its help with %.
             "help": f"{setting.help} [{default}]".replace("%", "%%"),
         }
         if setting.is_switch:
@@ -60,4 +60,4 @@ def _shown(default: Any) -> str:
         return str(default[0]) if len(set(default)) == 1 else "x".join(map(str, default))
     if isinstance(default, bool):
         return "on" if default else "off"
-    return "not set" if default is None else str(default)
+    return "none" if default is None else str(default)

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from tfpix2pix.cli.quiet import tensorflow_imported_quietly
+from tfpix2pix.training.run_folder import RunFolder
 
 SUMMARY = "Translate images with a trained run; no targets needed."
 
@@ -28,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Translates; returns the exit status, 1 if any file failed."""
+    RunFolder(arguments.run_dir).settings()  # is there one? Said before the slow import
     with tensorflow_imported_quietly():
         from tfpix2pix.inference.predict import find_jobs, predict_files
         from tfpix2pix.inference.translator import load_translator

@@ -29,9 +29,6 @@ def tensorflow_imported_quietly() -> Iterator[None]:
             import tensorflow as tf
 
             tf.config.list_physical_devices()  # says at once what it has to say of GPUs
-            # TensorFlow's remapper fails on a biased convolution whose output a skip shares, and
-            # says so as an error. Nothing is lost without it: it gives up on the whole graph.
-            tf.config.optimizer.set_experimental_options({"remapping": False})
             yield
         except BaseException:
             held_back.seek(0)

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from tfpix2pix.cli.parsing import add_setting_flags, given_settings
 from tfpix2pix.cli.quiet import tensorflow_imported_quietly
 from tfpix2pix.config import resolve
+from tfpix2pix.data.sources import check_source
 from tfpix2pix.errors import SettingsError
+from tfpix2pix.training.run_folder import RunFolder, claim_run_folder
 
 if TYPE_CHECKING:
     from tfpix2pix.training.run import TrainResult
@@ -52,12 +54,17 @@ def run(arguments: argparse.Namespace) -> int:
         return _resume(arguments)
     preset = arguments.preset or (None if arguments.config else DEFAULT_PRESET)
     settings = resolve(preset, arguments.config, given_settings(arguments))
+    # What can be seen to be wrong without TensorFlow is said before it is imported.
+    if settings.train.steps is None and settings.train.epochs is None:
+        raise SettingsError("how long to train? Give --steps or --epochs")
+    check_source(settings.data.data, "train")
+    if arguments.run_dir is not None:
+        RunFolder(arguments.run_dir).check_free()
     with tensorflow_imported_quietly():
         from tfpix2pix.training.run import train
-        from tfpix2pix.training.run_folder import next_run_folder
 
     name = preset or arguments.config.stem
-    run_dir = arguments.run_dir or next_run_folder(RUNS, name).path
+    run_dir = arguments.run_dir or claim_run_folder(RUNS, name).path
     origin = f"preset {preset}" if preset else str(arguments.config)
     print(f"run folder {run_dir}, {origin}", flush=True)
     return _conclude(train(settings, run_dir))
@@ -76,6 +83,7 @@ def _resume(arguments: argparse.Namespace) -> int:
         )
     # Checked like any setting, before the slow import.
     steps = resolve(flags=given).train.steps
+    RunFolder(arguments.run_dir).settings()
     with tensorflow_imported_quietly():
         from tfpix2pix.training.run import resume
 

@@ -54,6 +54,7 @@ def all_settings() -> Iterator[SettingInfo]:
             )
 
 
+DEFAULTS = {info.name: info.default for info in all_settings()}
 SECTION_OF = {info.name: info.section for info in all_settings()}
 
 
@@ -158,7 +159,9 @@ def _sectioned(flags: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     for name, value in flags.items():
         if name not in SECTION_OF:
             raise SettingsError(f"unknown setting {name!r}{_nearest(name, SECTION_OF)}")
-        layer.setdefault(SECTION_OF[name], {})[name] = value
+        # "none" gives a setting that may be unset its default back, over a preset's value.
+        optional = value == "none" and DEFAULTS[name] is None
+        layer.setdefault(SECTION_OF[name], {})[name] = None if optional else value
     return layer
 
 

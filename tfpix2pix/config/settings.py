@@ -85,9 +85,9 @@ class ModelSettings:
 class TrainSettings:
     """The optimisation, its length, and what it leaves behind on the way."""
 
-    steps: int | None = _setting(None, "length in steps (or give epochs)", ge=1)
+    steps: int | None = _setting(None, "length in steps (or give epochs)", ge=1, le=10**12)
     epochs: float | None = _setting(
-        None, "length in passes over the training pairs", gt=0, allow_inf_nan=False
+        None, "length in passes over the training pairs", gt=0, le=10**6
     )
     batch_size: int = _setting(1, "pairs a step", ge=1)
     learning_rate: float = _setting(2e-4, "Adam's learning rate", gt=0, allow_inf_nan=False)

@@ -10,7 +10,6 @@ import tensorflow as tf
 
 Resize = Literal["bicubic", "area", "nearest"]
 
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp")
 CHANNELS = 3
 
 # Where a BMP file says how many bits a pixel has, and where its palette begins.

@@ -7,18 +7,16 @@ tf.data. Images are uint8 [H, W, 3], of the size they are stored in.
 import dataclasses
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import tensorflow as tf
 
 from tfpix2pix.data import images
+from tfpix2pix.data.sources import PREPARED_SETS, check_source, list_images
 from tfpix2pix.errors import UserError
 
 ImagePair = tuple[tf.Tensor, tf.Tensor]
-
-PREPARED_SETS = ("drawn_facades",)
-SPLITS = ("train", "val", "test")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,13 +40,13 @@ class Pairs:
         """Changes when a pair is added, removed or renamed."""
         return hashlib.sha256(os.fsencode("\n".join(self.names))).hexdigest()[:16]
 
-    def find_broken(self, indices: list[int]) -> UserError | None:
+    def find_broken(self, indices: Iterable[int]) -> UserError | None:
         """The first of these pairs that cannot be loaded, as an error that names it."""
         for index in indices:
             try:
                 self.load(tf.constant(index, tf.int64))
             except tf.errors.OpError as error:
-                reason = _plain_reason(error)
+                reason = plain_reason(error)
                 return UserError(
                     f"cannot use {self.origin}/{self.names[index]}: {reason}. Expected a JPEG, PNG "
                     "or BMP with two images of equal size side by side: mend it or take it out"
@@ -70,53 +68,21 @@ def open_pairs(
     Raises:
         UserError: there is no such set, folder or split, or it is empty.
     """
+    check_source(data, split)
     if data in PREPARED_SETS:
         return _prepared_pairs(data, split, direction, data_dir)
     return _folder_pairs(Path(data).expanduser(), split, direction)
 
 
-def absolute_source(data: str) -> str:
-    """The same data set, named so that it is found from any working folder."""
-    return data if data in PREPARED_SETS else str(Path(data).expanduser().absolute())
-
-
-def available_splits(data: str) -> list[str]:
-    """The splits that a data set has, of train, val and test."""
-    if data in PREPARED_SETS:
-        return list(SPLITS)
-    return [split for split in SPLITS if (Path(data).expanduser() / split).is_dir()]
-
-
 def _folder_pairs(root: Path, split: str, direction: str) -> Pairs:
-    folder = root / split
-    _check_folder(root, split)
-    files = sorted(f for f in folder.iterdir() if f.suffix.lower() in images.EXTENSIONS)
-    if not files:
-        raise UserError(
-            f"{folder} holds no images: expected {', '.join(images.EXTENSIONS)} files, each with "
-            "two images of equal size side by side"
-        )
+    files = list_images(root / split)
     paths = tf.constant([os.fsencode(file) for file in files])
 
     def load(index: tf.Tensor) -> ImagePair:
         pair = images.decode_image(tf.io.read_file(paths[index]))
         return _directed(*images.split_side_by_side(pair), direction)
 
-    return Pairs(tuple(file.name for file in files), load, str(folder))
-
-
-def _check_folder(root: Path, split: str) -> None:
-    if not root.exists():
-        raise UserError(
-            f"data: there is no folder {root}, nor a prepared set of that name "
-            f"({', '.join(PREPARED_SETS)})"
-        )
-    if not (root / split).is_dir():
-        found = ", ".join(available_splits(str(root))) or "none of them"
-        raise UserError(
-            f"{root} has no folder {split}/: expected train/, val/ or test/ with side-by-side "
-            f"images; found {found}"
-        )
+    return Pairs(tuple(file.name for file in files), load, str(root / split))
 
 
 def _prepared_pairs(name: str, split: str, direction: str, data_dir: str | None) -> Pairs:
@@ -137,7 +103,7 @@ def _directed(a: tf.Tensor, b: tf.Tensor, direction: str) -> ImagePair:
     return (a, b) if direction == "AtoB" else (b, a)
 
 
-def _plain_reason(error: tf.errors.OpError) -> str:
+def plain_reason(error: tf.errors.OpError) -> str:
     """The first sentence of TensorFlow's message, without its graph's node names."""
     message = error.message.split("[Op:")[0].split("\n")[0]
     if "}}" in message:

@@ -6,7 +6,6 @@ Batches are pairs of uint8 [B, H, W, 3]; jitter and scaling follow in the compil
 import dataclasses
 from collections.abc import Callable
 
-import numpy as np
 import tensorflow as tf
 
 from tfpix2pix.data import images
@@ -50,23 +49,27 @@ def fetcher(pairs: Pairs, resizing: Resizing, cache_gib: float = 4.0) -> Fetch:
     if bytes_needed > cache_gib * 2**30:
         return decode
     inputs, targets = _decode_all(pairs, decode, resizing.size)
-    return lambda index: (inputs[index], targets[index])
+    return lambda index: (tf.gather(inputs, index), tf.gather(targets, index))
 
 
-def _decode_all(pairs: Pairs, decode: Fetch, size: tuple[int, int]) -> tuple[tf.Tensor, tf.Tensor]:
+def _decode_all(
+    pairs: Pairs, decode: Fetch, size: tuple[int, int]
+) -> tuple[tf.Variable, tf.Variable]:
+    """All pairs, uint8 [N, *size, 3] each; variables, which tf.data refers to and never copies."""
     shape = (len(pairs), *size, images.CHANNELS)
-    inputs, targets = np.empty(shape, np.uint8), np.empty(shape, np.uint8)
+    with tf.device("cpu"):
+        inputs, targets = (tf.Variable(tf.zeros(shape, tf.uint8)) for _ in range(2))
     dataset = tf.data.Dataset.range(len(pairs)).map(decode, num_parallel_calls=tf.data.AUTOTUNE)
     done = 0
     try:
-        for input_image, target_image in dataset.as_numpy_iterator():
-            inputs[done], targets[done] = input_image, target_image
+        for input_image, target_image in dataset:
+            inputs[done].assign(input_image)
+            targets[done].assign(target_image)
             done += 1
     except tf.errors.OpError as error:
         # The map keeps its order, so the first pair that has not arrived is the broken one.
         raise (pairs.find_broken([done]) or error) from error
-    with tf.device("cpu"):
-        return tf.constant(inputs), tf.constant(targets)
+    return inputs, targets
 
 
 def shuffled_index(position: tf.Tensor, pairs: int, seed: int) -> tf.Tensor:
@@ -103,7 +106,11 @@ def training_batches(
     return dataset.batch(batch_size, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
 
 
-def evaluation_batches(fetch: Fetch, pairs: int, *, batch_size: int = 1) -> tf.data.Dataset:
-    """All pairs in their own order, the last batch perhaps smaller."""
-    dataset = tf.data.Dataset.range(pairs).map(fetch, num_parallel_calls=tf.data.AUTOTUNE)
+def evaluation_batches(
+    fetch: Fetch, pairs: int, *, batch_size: int = 1, stride: int = 1
+) -> tf.data.Dataset:
+    """All pairs, or each `stride`-th, in their own order; the last batch is perhaps smaller."""
+    dataset = tf.data.Dataset.range(0, pairs, stride).map(
+        fetch, num_parallel_calls=tf.data.AUTOTUNE
+    )
     return dataset.batch(batch_size).prefetch(tf.data.AUTOTUNE)

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfpix2pix.evaluation.metrics import METRICS
+from tfpix2pix.evaluation.metrics import METRICS, mean_figures
 
 
 def mean_image_figures(
@@ -24,10 +24,10 @@ def mean_image_figures(
         total += tf.reduce_sum(tf.cast(target_image, tf.float32) / 255.0, axis=0)
         count += int(target_image.shape[0])
     mean_image = total / count
-    figures: dict[str, list[tf.Tensor]] = {name: [] for name in METRICS}
-    for _, target_image in validation_batches:
+
+    def measure(target_image: tf.Tensor) -> dict[str, tf.Tensor]:
         target = tf.cast(target_image, tf.float32) / 255.0
         answer = tf.broadcast_to(mean_image, tf.shape(target))
-        for name, metric in METRICS.items():
-            figures[name].append(metric(target, answer))
-    return {name: float(tf.reduce_mean(tf.concat(v, 0))) for name, v in figures.items()}
+        return {name: metric(target, answer) for name, metric in METRICS.items()}
+
+    return mean_figures(measure(target_image) for _, target_image in validation_batches)

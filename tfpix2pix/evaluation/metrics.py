@@ -1,6 +1,6 @@
 """Metrics against the target. Images are float32 [B, H, W, C] in [0, 1]; one figure per image."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import keras
 import tensorflow as tf
@@ -49,13 +49,18 @@ def make_validator(generator: keras.Model) -> Callable[[tf.data.Dataset], dict[s
         return {name: metric(*pair) for name, metric in METRICS.items()}
 
     def validate(batches: tf.data.Dataset) -> dict[str, float]:
-        figures: dict[str, list[tf.Tensor]] = {name: [] for name in METRICS}
-        for input_image, target_image in batches:
-            for name, values in measure(input_image, target_image).items():
-                figures[name].append(values)
-        return {name: float(tf.reduce_mean(tf.concat(v, 0))) for name, v in figures.items()}
+        return mean_figures(measure(*batch) for batch in batches)
 
     return validate
+
+
+def mean_figures(measured: Iterable[dict[str, tf.Tensor]]) -> dict[str, float]:
+    """Averages each metric over all images of all batches, [B] figures each."""
+    batches = list(measured)
+    return {
+        name: float(tf.reduce_mean(tf.concat([batch[name] for batch in batches], 0)))
+        for name in METRICS
+    }
 
 
 def describe_figures(figures: dict[str, float]) -> str:

@@ -34,5 +34,5 @@ def export_savedmodel(translator: Translator, model_dir: str | Path) -> Path:
 def _next_version(model_dir: Path) -> int:
     if not model_dir.is_dir():
         return 1
-    versions = [int(entry.name) for entry in model_dir.iterdir() if entry.name.isdigit()]
+    versions = [int(entry.name) for entry in model_dir.iterdir() if entry.name.isdecimal()]
     return max(versions, default=0) + 1

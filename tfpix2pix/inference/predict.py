@@ -7,7 +7,9 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from tfpix2pix.data.images import EXTENSIONS
+from tfpix2pix.data.pairs import plain_reason
+from tfpix2pix.data.sources import EXTENSIONS
+from tfpix2pix.errors import UserError
 from tfpix2pix.files import write_atomically
 from tfpix2pix.inference.translator import Translator
 
@@ -47,7 +49,7 @@ def find_jobs(
     Returns:
         The jobs, and the failures: what is not there, and what has no name to be written to.
     """
-    files, failures = _list_files(paths)
+    files, failures = _list_files(paths, Path(output))
     sources = {source.resolve() for source, _ in files}
     stems = collections.Counter(relative.with_suffix("") for _, relative in files)
     jobs: dict[Path, Job] = {}
@@ -70,9 +72,6 @@ def predict_files(translator: Translator, jobs: Iterable[Job]) -> Iterator[Predi
 
     Yields:
         One prediction for each job, failed ones included.
-
-    Raises:
-        UserError: an answer cannot be written.
     """
     for job in jobs:
         try:
@@ -80,23 +79,38 @@ def predict_files(translator: Translator, jobs: Iterable[Job]) -> Iterator[Predi
             answer = translator.translate(tf.constant([content]))["generated_image_bytes"]
         except OSError as error:
             yield Prediction(job.source, None, f"cannot be read: {error.strerror}")
-        except tf.errors.InvalidArgumentError:
-            reason = "not a JPEG, PNG or BMP, or damaged" if content else "the file is empty"
-            yield Prediction(job.source, None, reason)
+        except tf.errors.InvalidArgumentError as error:
+            reason = f"not a JPEG, PNG or BMP, or damaged: {plain_reason(error)}"
+            yield Prediction(job.source, None, reason if content else "the file is empty")
+        except tf.errors.OpError as error:
+            yield Prediction(job.source, None, plain_reason(error))
         else:
-            write_atomically(job.target, answer.numpy()[0])
-            yield Prediction(job.source, job.target)
+            yield _write(job, answer.numpy()[0])
+
+
+def _write(job: Job, png: bytes) -> Prediction:
+    try:
+        write_atomically(job.target, png)
+    except UserError as error:
+        return Prediction(job.source, None, str(error))
+    return Prediction(job.source, job.target)
 
 
 def _list_files(
-    paths: Iterable[str | Path],
+    paths: Iterable[str | Path], output: Path
 ) -> tuple[list[tuple[Path, Path]], list[Prediction]]:
     """Files with their paths relative to what was given, and what could not be found."""
     files: list[tuple[Path, Path]] = []
     failures: list[Prediction] = []
     for path in map(Path, paths):
         if path.is_dir():
-            found = sorted(f for f in path.rglob("*") if f.suffix.lower() in EXTENSIONS)
+            found = sorted(
+                file
+                for file in path.rglob("*")
+                if file.suffix.lower() in EXTENSIONS
+                and file.is_file()
+                and not _lies_below(file, output)  # an earlier answer, not an input
+            )
             files += [(file, file.relative_to(path)) for file in found]
             if not found:
                 reason = f"the folder holds no {', '.join(EXTENSIONS)} files"
@@ -106,3 +120,8 @@ def _list_files(
         else:
             failures.append(Prediction(path, None, "there is no such file or folder"))
     return files, failures
+
+
+def _lies_below(file: Path, output: Path) -> bool:
+    folder = output.resolve()
+    return folder in file.resolve().parents

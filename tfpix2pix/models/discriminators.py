@@ -38,11 +38,12 @@ def patchgan_discriminator(
     """
     if not 1 <= n_layers <= 6:
         raise ValueError(f"n_layers must be 1 to 6, not {n_layers} (for 1x1 patches: PixelGAN)")
-    _check_smallest_size(image_size, n_layers)
+    check_smallest_size(image_size, n_layers)
     inputs, x = _paired_inputs(image_size, input_channels, output_channels)
     for layer in range(1, n_layers + 2):
         filters = layer_width(base_filters, layer)
-        x = _layer(x, filters, strides=2 if layer <= n_layers else 1, name=f"layer{layer}")
+        strides = 2 if layer <= n_layers else 1
+        x = _layer(x, filters, strides=strides, norm=layer > 1, name=f"layer{layer}")
     x = keras.layers.ZeroPadding2D(1, name="logits_pad")(x)
     return keras.Model(inputs, convolution(x, 1, padding="valid", name="logits"), name="patchgan")
 
@@ -79,9 +80,8 @@ def _paired_inputs(
     return inputs, keras.layers.Concatenate(name="pair")(inputs)
 
 
-def _layer(x: Any, filters: int, *, strides: int, name: str) -> Any:
-    """4x4 convolution, BatchNorm (but for the first layer), leaky ReLU."""
-    norm = name != "layer1"
+def _layer(x: Any, filters: int, *, strides: int, norm: bool, name: str) -> Any:
+    """4x4 convolution, BatchNorm, leaky ReLU."""
     if strides == 1:
         x = keras.layers.ZeroPadding2D(1, name=f"{name}_pad")(x)
     padding = "valid" if strides == 1 else "same"
@@ -89,7 +89,12 @@ def _layer(x: Any, filters: int, *, strides: int, name: str) -> Any:
     return leaky_relu(batch_norm(x, name=name) if norm else x, name=name)
 
 
-def _check_smallest_size(image_size: int | tuple[int, int] | None, n_layers: int) -> None:
+def check_smallest_size(image_size: int | tuple[int, int] | None, n_layers: int) -> None:
+    """Refuses images that leave the last layers nothing to see.
+
+    Raises:
+        ValueError: with the smallest size that works.
+    """
     if image_size is None:
         return
     size = image_size if isinstance(image_size, tuple) else (image_size, image_size)

@@ -33,13 +33,18 @@ class Checkpoints:
         return self._manager.latest_checkpoint
 
     def save(self) -> None:
-        """Writes a checkpoint; the one before stays the latest until it is complete.
+        """Writes a checkpoint, unless that of this step is there already.
+
+        The one before stays the latest until the new one is complete.
 
         Raises:
             UserError: it cannot be written.
         """
+        steps_done = self._state.steps_done
+        if self.latest == str(self.folder / f"step-{steps_done}"):
+            return  # to write it again would put a complete checkpoint at risk
         with writing(self.folder, tf.errors.OpError):
-            self._manager.save(checkpoint_number=self._state.steps_done)
+            self._manager.save(checkpoint_number=steps_done)
 
     def restore_latest(self) -> bool:
         """Restores every variable from the last complete checkpoint.
@@ -48,12 +53,19 @@ class Checkpoints:
             Whether there was one; a run killed before its first starts from its seed again.
 
         Raises:
-            UserError: it is damaged, or does not fit the settings.
+            UserError: it is damaged, does not fit the settings, or cannot be told from others.
         """
-        if self.latest is None:
-            return False
-        restore_exactly(self._checkpoint, self.latest)
-        return True
+        if self.latest is not None:
+            restore_exactly(self._checkpoint, self.latest)
+            return True
+        # A run killed while it wrote its first checkpoint leaves one index, and no state file.
+        if (self.folder / "checkpoint").exists() or len(list(self.folder.glob("*.index"))) > 1:
+            raise UserError(
+                f"{self.folder} holds checkpoints, but the file `checkpoint` that names the last "
+                "one is missing or damaged. Write it anew: "
+                'model_checkpoint_path: "step-N", with the largest N that has an .index file'
+            )
+        return False
 
 
 def restore_exactly(checkpoint: tf.train.Checkpoint, path: str) -> None:
@@ -80,7 +92,9 @@ def load_generator(settings: Settings, checkpoint_folder: Path) -> keras.Model:
     """
     path = tf.train.latest_checkpoint(str(checkpoint_folder))
     if path is None:
-        raise UserError(f"{checkpoint_folder} holds no checkpoint: train first")
+        raise UserError(
+            f"{checkpoint_folder} holds no complete checkpoint: train, or resume the run, first"
+        )
     generator = build_generator(settings.model, settings.data.crop_size)
     restore_exactly(tf.train.Checkpoint(generator=named_variables(generator)), path)
     return generator

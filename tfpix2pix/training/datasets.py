@@ -1,12 +1,13 @@
 """The datasets of a run, from its settings."""
 
 import dataclasses
+import math
 
 import numpy as np
 import tensorflow as tf
 
 from tfpix2pix.config import DataSettings, TrainSettings
-from tfpix2pix.data.pairs import Pairs, available_splits, open_pairs
+from tfpix2pix.data.pairs import Pairs, open_pairs
 from tfpix2pix.data.pipeline import (
     Fetch,
     Resizing,
@@ -15,6 +16,7 @@ from tfpix2pix.data.pipeline import (
     shuffled_index,
     training_batches,
 )
+from tfpix2pix.data.sources import available_splits
 from tfpix2pix.errors import UserError
 
 EVALUATION_BATCH = 8
@@ -59,13 +61,15 @@ class RunData:
         )
 
     def broken_pair(self, settings: TrainSettings, step: int) -> UserError | None:
-        """What is wrong with the pairs of this step, if something is."""
+        """What is wrong with the training pairs of this step or with held-out ones, if anything."""
         pairs = self.train.pairs
         first = step * settings.batch_size
         positions = tf.range(first, first + settings.batch_size, dtype=tf.int64)
-        return pairs.find_broken(
-            [int(shuffled_index(p, len(pairs), settings.seed)) for p in positions]
-        )
+        indices = [int(shuffled_index(p, len(pairs), settings.seed)) for p in positions]
+        broken = pairs.find_broken(indices)
+        if broken is None and self.validation is not None:
+            broken = self.validation.pairs.find_broken(range(len(self.validation.pairs)))
+        return broken
 
     def validation_batches(self) -> tf.data.Dataset | None:
         """All validation pairs, or None."""
@@ -75,11 +79,11 @@ class RunData:
         return evaluation_batches(split.fetch, len(split.pairs), batch_size=EVALUATION_BATCH)
 
     def plain_training_batches(self) -> tf.data.Dataset:
-        """Training pairs at `crop_size` without jitter, at most `MEAN_IMAGE_PAIRS`."""
+        """Training pairs at `crop_size` without jitter: some `MEAN_IMAGE_PAIRS`, evenly spread."""
         pairs = self.train.pairs
         fetch = fetcher(pairs, _resizing(self.settings, self.settings.crop_size), cache_gib=0)
-        count = min(len(pairs), MEAN_IMAGE_PAIRS)
-        return evaluation_batches(fetch, count, batch_size=EVALUATION_BATCH)
+        stride = math.ceil(len(pairs) / MEAN_IMAGE_PAIRS)
+        return evaluation_batches(fetch, len(pairs), batch_size=EVALUATION_BATCH, stride=stride)
 
     def sample_pairs(self, count: int) -> tuple[list[str], np.ndarray, np.ndarray]:
         """Names, inputs and targets, uint8 [N, H, W, 3], of a few pairs spread over the split.

@@ -25,6 +25,7 @@ class LossRecorder:
         self._pending: list[tuple[int, Losses]] = []
         self._seen: list[dict[str, float]] = []
         self._seconds = 0.0
+        self.last: dict[str, float] = {}
 
     def add(self, step: int, losses: Losses, seconds: float) -> None:
         """Takes the losses of a step and the time since the step before."""
@@ -40,6 +41,7 @@ class LossRecorder:
                 shown = ", ".join(f"{name} {value:.4g}" for name, value in values.items())
                 return f"step {step}: a loss is not a finite number: {shown}"
             self._seen.append(values)
+            self.last = values
         self._pending.clear()
         self._seconds += time.perf_counter() - start
         return None

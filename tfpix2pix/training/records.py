@@ -3,11 +3,13 @@
 import csv
 import importlib.util
 import io
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
+from tfpix2pix.errors import UserError
 from tfpix2pix.files import write_atomically, writing
 from tfpix2pix.training.step import LOSS_NAMES
 
@@ -25,30 +27,38 @@ class MetricsFile:
 
     def truncate(self, last_step: int) -> None:
         """Drops the rows after `last_step`, those of steps that a resumed run does anew."""
-        rows = [row for row in self.read() if row["step"] <= last_step]
         text = io.StringIO()
         writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(_formatted(row) for row in rows)
+        writer.writerows(_formatted(row) for row in self.read() if row["step"] <= last_step)
         write_atomically(self.path, text.getvalue())
 
     def append(self, row: Row) -> None:
         """Adds a row."""
-        line = io.StringIO()
-        csv.DictWriter(line, COLUMNS, lineterminator="\n").writerow(_formatted(row))
+        text = io.StringIO()
+        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
         with writing(self.path), self.path.open("a") as file:
-            file.write(line.getvalue())
+            if file.tell() == 0:
+                writer.writeheader()
+            writer.writerow(_formatted(row))
+            file.write(text.getvalue())
 
     def read(self) -> list[Row]:
-        """All complete rows, with the figures they hold."""
+        """All complete rows, with the figures they hold.
+
+        Raises:
+            UserError: the file is damaged.
+        """
         if not self.path.exists():
             return []
-        text = self.path.read_text()
-        complete = text[: text.rfind("\n") + 1]  # a killed run may leave half a line
-        return [
-            {name: float(value) for name, value in row.items() if value}
-            for row in csv.DictReader(io.StringIO(complete))
-        ]
+        try:
+            text = self.path.read_text()
+            complete = text[: text.rfind("\n") + 1]  # a killed run may leave half a line
+            rows = csv.DictReader(io.StringIO(complete), COLUMNS)
+            next(rows, None)  # the header
+            return [{name: float(row[name]) for name in COLUMNS if row[name]} for row in rows]
+        except (ValueError, csv.Error) as error:
+            raise UserError(f"{self.path} is damaged: move it away to go on without it") from error
 
 
 def _formatted(row: Row) -> dict[str, str]:
@@ -89,24 +99,29 @@ class TensorBoard:
     """Scalars and sample grids for TensorBoard, where that is installed."""
 
     def __init__(self, folder: Path):
-        self._writer = (
-            tf.summary.create_file_writer(str(folder)) if tensorboard_is_installed() else None
-        )
+        self._folder = folder
+        self._writer = None
+        if tensorboard_is_installed():
+            with self._refusals():
+                self._writer = tf.summary.create_file_writer(str(folder))
 
     def scalars(self, row: Row) -> None:
         """Writes a row's figures."""
         if self._writer:
-            with self._writer.as_default(step=int(row["step"])):
+            with self._refusals(), self._writer.as_default(step=int(row["step"])):
                 for name in row.keys() - {"step"}:
                     tf.summary.scalar(name, row[name])
-            self._writer.flush()
+                self._writer.flush()
 
     def image(self, name: str, image: np.ndarray, step: int) -> None:
         """Writes an image, uint8 [H, W, 3]."""
         if self._writer:
-            with self._writer.as_default(step=step):
+            with self._refusals(), self._writer.as_default(step=step):
                 tf.summary.image(name, image[np.newaxis])
-            self._writer.flush()
+                self._writer.flush()
+
+    def _refusals(self) -> AbstractContextManager[None]:
+        return writing(self._folder, tf.errors.OpError)
 
 
 def tensorboard_is_installed() -> bool:

@@ -36,8 +36,8 @@ class Reporter:
         self._checkpoints = checkpoints
         self._progress = progress
         self._metrics = MetricsFile(folder.metrics)
-        # What comes after the step resumed from is done anew; at step 0, that is everything.
-        self._metrics.truncate(self._step if self._step else -1)
+        if self._step > 0:
+            self._metrics.truncate(self._step)
         self._tensorboard = TensorBoard(folder.tensorboard)
         self._validate = make_validator(state.networks.generator)
         self._names, self._inputs, self._targets = data.sample_pairs(settings.train.sample_pairs)
@@ -63,6 +63,7 @@ class Reporter:
     def start(self) -> None:
         """Before the first step: the inputs of the samples, and how bad untrained networks are."""
         self._progress.say(self._describe())
+        self._metrics.truncate(-1)
         for name, image in zip(self._names, self._inputs, strict=True):
             path = self._folder.samples / "inputs" / f"{Path(name).stem}.png"
             write_atomically(path, png_bytes(image))
@@ -131,7 +132,8 @@ class Reporter:
         """
         self._check_losses()
         if not self._state.is_finite():
-            raise self._non_finite(f"step {self._step}: a weight is not a finite number")
+            losses = ", ".join(f"{k} {v:.4g}" for k, v in self._recorder.last.items())
+            raise self._non_finite(f"step {self._step}: a weight is not a finite number: {losses}")
         self._checkpoints.save()
 
     def _check_losses(self) -> None:

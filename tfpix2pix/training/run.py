@@ -3,21 +3,23 @@
 import contextlib
 import dataclasses
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import tensorflow as tf
 
-from tfpix2pix.config import Settings, TrainSettings
-from tfpix2pix.data.pairs import absolute_source
-from tfpix2pix.errors import UserError
+from tfpix2pix.config import DataSettings, Settings, TrainSettings
+from tfpix2pix.data.sources import absolute_source
+from tfpix2pix.errors import SettingsError, UserError
 from tfpix2pix.evaluation.baseline import mean_image_figures
-from tfpix2pix.progress import Progress
+from tfpix2pix.progress import Progress, say
+from tfpix2pix.training.build import check_image_size
 from tfpix2pix.training.checkpoints import Checkpoints
 from tfpix2pix.training.datasets import RunData, open_run_data
 from tfpix2pix.training.loop import run_loop
 from tfpix2pix.training.reporter import Reporter
 from tfpix2pix.training.run_folder import RunFolder
-from tfpix2pix.training.signals import stop_on_signals
+from tfpix2pix.training.signals import StopRequest, stop_on_signals
 from tfpix2pix.training.state import TrainState
 from tfpix2pix.training.step import make_train_step
 
@@ -49,12 +51,12 @@ def train(settings: Settings, run_dir: str | Path) -> TrainResult:
     Raises:
         UserError: the folder holds a run already, the data cannot be used, or a loss became NaN.
     """
+    settings = dataclasses.replace(settings, data=_absolute(settings.data))
+    check_image_size(settings.model, settings.data.crop_size)
     folder = RunFolder(Path(run_dir))
-    folder.check_free()
-    # So that the run can be resumed from any folder.
-    where = dataclasses.replace(settings.data, data=absolute_source(settings.data.data))
-    settings = dataclasses.replace(settings, data=where)
-    return _train(settings, folder, open_run_data(settings.data), restore=False)
+    with folder.locked():
+        folder.check_free()
+        return _train(settings, folder, open_run_data(settings.data), restore=False)
 
 
 def resume(run_dir: str | Path, *, steps: int | None = None) -> TrainResult:
@@ -69,24 +71,30 @@ def resume(run_dir: str | Path, *, steps: int | None = None) -> TrainResult:
     """
     folder = RunFolder(Path(run_dir))
     settings = folder.settings()
-    data = open_run_data(settings.data)
     if steps is not None:
         length = dataclasses.replace(settings.train, steps=steps, epochs=None)
         settings = dataclasses.replace(settings, train=length)
-    return _train(settings, folder, data, restore=True)
+    with folder.locked():
+        return _train(settings, folder, open_run_data(settings.data), restore=True)
 
 
 def run_length(settings: TrainSettings, pairs: int) -> int:
     """The steps of a run: as given, or enough for the epochs over so many pairs.
 
     Raises:
-        UserError: neither steps nor epochs are given.
+        SettingsError: neither steps nor epochs are given.
     """
     if settings.steps is not None:
         return settings.steps
     if settings.epochs is not None:
         return math.ceil(settings.epochs * pairs / settings.batch_size)
-    raise UserError("how long to train? Give --steps, --epochs or a --preset")
+    raise SettingsError("how long to train? Give --steps, --epochs or a --preset")
+
+
+def _absolute(settings: DataSettings) -> DataSettings:
+    """With places that are found from any working folder, so that the run can be resumed there."""
+    data_dir = settings.data_dir and str(Path(settings.data_dir).expanduser().absolute())
+    return dataclasses.replace(settings, data=absolute_source(settings.data), data_dir=data_dir)
 
 
 def _check_length(done: int, total_steps: int) -> None:
@@ -111,23 +119,24 @@ def _train(settings: Settings, folder: RunFolder, data: RunData, *, restore: boo
     with strategy.scope():
         state = TrainState(settings, total_steps)
     checkpoints = Checkpoints(state, folder.checkpoints, settings.train.keep_checkpoints)
-    if restore:
-        checkpoints.restore_latest()
-        _check_length(state.steps_done, total_steps)
-    # Only now: settings that build no networks leave no run behind.
-    folder.describe(settings, data.train.pairs)
-    with contextlib.closing(Progress(state.steps_done, total_steps)) as progress:
-        reporter = Reporter(settings, folder, state, data, checkpoints, progress)
-        stopped_by = _run(settings, state, data, strategy, total_steps, reporter)
-    finished = stopped_by is None or state.steps_done == total_steps
-    return TrainResult(
-        folder.path,
-        state.steps_done,
-        total_steps,
-        None if finished else stopped_by,
-        reporter.validation,
-        _baseline(data) if finished and reporter.validation else {},
-    )
+    with _naming_broken_pairs(data, settings.train, state), stop_on_signals() as stop:
+        if restore:
+            _say_where_it_resumes(checkpoints.restore_latest(), state.steps_done)
+            _check_length(state.steps_done, total_steps)
+        # Only now: settings that build no networks leave no run behind.
+        folder.describe(settings, data.train.pairs)
+        with contextlib.closing(Progress(state.steps_done, total_steps)) as progress:
+            reporter = Reporter(settings, folder, state, data, checkpoints, progress)
+            _run(settings, state, data, strategy, total_steps, reporter, stop)
+        finished = state.steps_done == total_steps
+        return TrainResult(
+            folder.path,
+            state.steps_done,
+            total_steps,
+            None if finished else stop.signal,
+            reporter.validation,
+            _baseline(data) if finished and reporter.validation else {},
+        )
 
 
 def _run(
@@ -137,8 +146,9 @@ def _run(
     strategy: tf.distribute.Strategy,
     total_steps: int,
     reporter: Reporter,
-) -> int | None:
-    """Trains from the step that the state is at; returns the signal that stopped it, if one did."""
+    stop: StopRequest,
+) -> None:
+    """Trains from the step that the state is at, to the end or until asked to stop."""
     train_step = make_train_step(
         state.networks,
         crop_size=settings.data.crop_size,
@@ -150,25 +160,40 @@ def _run(
         jit=settings.train.jit,
     )
     batches = data.training_batches(settings.train, state.steps_done, total_steps)
-    with stop_on_signals() as stop:
-        if state.steps_done == 0:
-            reporter.start()
-        try:
-            run_loop(
-                state,
-                train_step,
-                strategy.experimental_distribute_dataset(batches),
-                total_steps=total_steps,
-                reporter=reporter,
-                stop=stop,
-            )
-        except tf.errors.InvalidArgumentError as error:
-            # Sets too large to keep in memory are decoded on the way.
-            broken = data.broken_pair(settings.train, state.steps_done)
-            raise (broken or error) from error
-        if stop.signal is not None:
-            reporter.save_checkpoint()
-        return stop.signal
+    if state.steps_done == 0:
+        reporter.start()
+    run_loop(
+        state,
+        train_step,
+        strategy.experimental_distribute_dataset(batches),
+        total_steps=total_steps,
+        reporter=reporter,
+        stop=stop,
+    )
+    if stop.signal is not None:
+        reporter.save_checkpoint()
+
+
+@contextlib.contextmanager
+def _naming_broken_pairs(
+    data: RunData, settings: TrainSettings, state: TrainState
+) -> Iterator[None]:
+    """Sets too large to keep in memory are decoded on the way: names the file that cannot be."""
+    try:
+        yield
+    except tf.errors.ResourceExhaustedError as error:
+        raise UserError(
+            "out of memory: use a smaller batch_size, crop_size or base_filters"
+        ) from error
+    except tf.errors.OpError as error:
+        raise (data.broken_pair(settings, state.steps_done) or error) from error
+
+
+def _say_where_it_resumes(restored: bool, steps_done: int) -> None:
+    if restored:
+        say(f"resuming at step {steps_done}")
+    else:
+        say("there is no checkpoint yet: starting again from step 0")
 
 
 def _baseline(data: RunData) -> dict[str, float]:

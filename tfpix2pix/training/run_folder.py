@@ -10,6 +10,7 @@ checkpoints/       the last few, each complete
 tensorboard/       if TensorBoard is installed
 """
 
+import contextlib
 import dataclasses
 import importlib.metadata
 import itertools
@@ -17,14 +18,18 @@ import json
 import platform
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import tensorflow as tf
+import filelock
 
 from tfpix2pix.config import Settings, dump_settings, load_settings
-from tfpix2pix.data.pairs import Pairs
 from tfpix2pix.errors import UserError
 from tfpix2pix.files import write_atomically, writing
+
+if TYPE_CHECKING:
+    from tfpix2pix.data.pairs import Pairs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,13 +101,40 @@ class RunFolder:
                 f"{self.path} already holds a run: continue it with "
                 f"`tfpix2pix-train --run-dir {self.path} --resume`, or choose another --run-dir"
             )
+        remains = [path for path in (self.metrics, self.checkpoints) if path.exists()]
+        if remains:
+            raise UserError(
+                f"{remains[0]} is left of another run: move it away, or choose another --run-dir"
+            )
         with writing(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             # Found out now, not after the data were prepared.
             with tempfile.TemporaryFile(dir=self.path):
                 pass
 
-    def describe(self, settings: Settings, pairs: Pairs) -> None:
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps other processes from running here; the system unlocks it when this one dies.
+
+        Raises:
+            UserError: another one does.
+        """
+        with writing(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = filelock.FileLock(self.path / ".lock")
+            try:
+                lock.acquire(timeout=0)
+            except filelock.Timeout as error:
+                raise UserError(
+                    f"{self.path} is in use by another process: wait for it, or choose another "
+                    "--run-dir"
+                ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def describe(self, settings: Settings, pairs: "Pairs") -> None:
         """Writes down what runs here and on what; compares that of a resumed run.
 
         Raises:
@@ -115,28 +147,49 @@ class RunFolder:
         # Last, since its presence says that a run was started.
         write_atomically(self.config, dump_settings(settings))
 
-    def _check_same_data(self, pairs: Pairs) -> None:
+    def _check_same_data(self, pairs: "Pairs") -> None:
         now = {"train_pairs": len(pairs), "fingerprint": pairs.fingerprint()}
         if not self.exists() or not self.data.exists():
             write_atomically(self.data, json.dumps(now, indent=2) + "\n")
             return
-        then = json.loads(self.data.read_text())
+        try:
+            then = json.loads(self.data.read_text())
+            before = then["train_pairs"]
+        except (ValueError, TypeError, KeyError) as error:
+            raise UserError(
+                f"{self.data} is damaged: delete it to resume without comparing the pairs"
+            ) from error
         if then != now:
             raise UserError(
                 f"the training pairs in {pairs.origin} have changed since this run began: "
-                f"{then['train_pairs']} pairs then, {now['train_pairs']} now, or other names. "
+                f"{before} pairs then, {now['train_pairs']} now, or other names. "
                 "Put them back, or start a new run"
             )
 
 
-def next_run_folder(parent: Path, name: str) -> RunFolder:
-    """The first of parent/name-1, parent/name-2, ... that holds no run yet."""
-    folders = (RunFolder(parent / f"{name}-{number}") for number in itertools.count(1))
-    return next(folder for folder in folders if not folder.exists())
+def claim_run_folder(parent: Path, name: str) -> RunFolder:
+    """Makes the first of parent/name-1, parent/name-2, ... that is not there yet.
+
+    Two processes never get the same one.
+
+    Raises:
+        UserError: `parent` cannot be written.
+    """
+    with writing(parent):
+        parent.mkdir(parents=True, exist_ok=True)
+        for number in itertools.count(1):
+            folder = parent / f"{name}-{number}"
+            with contextlib.suppress(FileExistsError):
+                folder.mkdir()
+                return RunFolder(folder)
+    raise AssertionError("unreachable")
 
 
 def environment() -> dict[str, object]:
     """Versions, devices and, from a git checkout, the revision of this package."""
+    # Imported here, so that commands can look at run folders before the slow import.
+    import tensorflow as tf
+
     packages = ("tfpix2pix", "tensorflow", "keras", "tensorflow-datasets", "numpy")
     return {
         "python": platform.python_version(),

@@ -1,6 +1,7 @@
 """Stopping on SIGINT and SIGTERM after the step under way, not in its middle."""
 
 import contextlib
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -33,6 +34,8 @@ def stop_on_signals() -> Iterator[StopRequest]:
     def note(number: int, frame: FrameType | None) -> None:
         request.signal = number
         restore()
+        # os.write: in a signal handler, print could meet itself half-way.
+        os.write(2, b"\nstopping after this step; once more to stop at once\n")
 
     for number in previous:
         signal.signal(number, note)

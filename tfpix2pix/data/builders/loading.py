@@ -5,11 +5,14 @@ import io
 import sys
 from pathlib import Path
 
+import tensorflow as tf
 import tensorflow_datasets as tfds
+from google.protobuf.json_format import ParseError
 
 from tfpix2pix.data.builders.drawn_facades import DrawnFacades
 from tfpix2pix.errors import UserError
 from tfpix2pix.files import writing
+from tfpix2pix.progress import say
 
 BUILDERS = {"drawn_facades": DrawnFacades}
 
@@ -25,19 +28,21 @@ def read_examples(
         data_dir: where prepared sets are kept; default: TFDS' own place.
 
     Raises:
-        UserError: the place cannot be written.
+        UserError: the place cannot be written, or what is there is damaged.
     """
     place = Path(data_dir or tfds.core.constants.DATA_DIR).expanduser()
-    builder = BUILDERS[name](data_dir=str(place))
-    if not builder.info.splits:
-        print(f"preparing {name} in {place}: once, less than a minute", file=sys.stderr)  # noqa: T201
-        _prepare(builder, place)
-    encoded = {key: tfds.decode.SkipDecoding() for key in ("A", "B")}
-    examples = list(tfds.as_numpy(builder.as_dataset(split=split, decoders=encoded)))
-    if not examples:
+    try:
+        builder = BUILDERS[name](data_dir=str(place))
+        if not builder.info.splits:
+            say(f"preparing {name} in {place}: once, less than a minute")
+            _prepare(builder, place)
+        encoded = {key: tfds.decode.SkipDecoding() for key in ("A", "B")}
+        examples = list(tfds.as_numpy(builder.as_dataset(split=split, decoders=encoded)))
+    except (tf.errors.OpError, ParseError, ValueError, KeyError) as error:
         raise UserError(
-            f"{place / name} has an empty split {split}: delete the folder and try again"
-        )
+            f"the prepared set in {place / name} is damaged: delete that folder, and it will be "
+            "prepared anew"
+        ) from error
     examples.sort(key=lambda example: example["name"])
     names = [example["name"].decode() for example in examples]
     return names, [e["A"] for e in examples], [e["B"] for e in examples]
