@@ -181,7 +181,6 @@ def test_sound_pairs_are_not_called_broken(broken):
 
 @pytest.fixture
 def small_drawn_facades(monkeypatch):
-
     monkeypatch.setattr(DrawnFacades, "SPLIT_SIZES", {"train": 3, "val": 1, "test": 1})
 
 
