@@ -113,7 +113,8 @@ def _list_files(
             )
             files += [(file, file.relative_to(path)) for file in found]
             if not found:
-                reason = f"the folder holds no {', '.join(EXTENSIONS)} files"
+                kinds = ", ".join(EXTENSIONS)
+                reason = f"the folder holds no {kinds} files (what is in --output does not count)"
                 failures.append(Prediction(path, None, reason))
         elif path.exists():
             files.append((path, Path(path.name)))

@@ -80,12 +80,11 @@ def make_train_step(
 
     @tf.function(jit_compile=jit)
     def replica_step(batch: tuple[tf.Tensor, tf.Tensor], step: tf.Tensor) -> Losses:
-        jitter_seed = tf.stack([tf.constant(seed, tf.int64), step])
-        input_image, target_image = random_jitter(*batch, crop_size, mirror, jitter_seed)
+        input_image, target_image = _jittered(batch, step, crop_size, mirror, seed)
         return update_networks(
             networks,
-            to_network_range(input_image),
-            to_network_range(target_image),
+            input_image,
+            target_image,
             l1_weight=l1_weight,
             loss_scale=1.0 / replicas,
         )
@@ -103,6 +102,19 @@ def make_train_step(
         return distributed_step(batch, tf.convert_to_tensor(step, tf.int64))
 
     return train_step
+
+
+def _jittered(
+    batch: tuple[tf.Tensor, tf.Tensor],
+    step: tf.Tensor,
+    crop_size: tuple[int, int],
+    mirror: bool,
+    seed: int,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Crops, mirrors and scales on the device: uint8 -> float32 in [-1, 1]."""
+    jitter_seed = tf.stack([tf.constant(seed, tf.int64), step])
+    input_image, target_image = random_jitter(*batch, crop_size, mirror, jitter_seed)
+    return to_network_range(input_image), to_network_range(target_image)
 
 
 def simultaneous_update(
