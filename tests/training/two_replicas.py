@@ -1,0 +1,48 @@
+"""Trains three steps on one device and on two, and prints how far the weights lie apart.
+
+A program of its own: the logical devices must be set up before TensorFlow starts.
+"""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfpix2pix.models import patchgan_discriminator, unet_generator
+from tfpix2pix.training.step import Networks, make_train_step
+
+SIZE = 16
+
+
+def trained_weights(strategy: tf.distribute.Strategy) -> list[np.ndarray]:
+    keras.utils.set_random_seed(0)
+    with strategy.scope():
+        networks = Networks(
+            unet_generator(SIZE, base_filters=2, depth=2, dropout=0.0),
+            patchgan_discriminator(SIZE, base_filters=2, n_layers=1),
+            keras.optimizers.SGD(0.01),
+            keras.optimizers.SGD(0.01),
+        )
+        train_step = make_train_step(
+            networks, crop_size=(SIZE, SIZE), mirror=False, strategy=strategy
+        )
+    # Twice the same pair, so that BatchNorm sees the same statistics on one device and on two.
+    pair = np.random.default_rng(0).integers(0, 256, (2, SIZE, SIZE, 3), np.uint8)
+    inputs, targets = (np.stack([image, image]) for image in pair)
+    batches = tf.data.Dataset.from_tensors((inputs, targets)).repeat(3)
+    for step, batch in enumerate(strategy.experimental_distribute_dataset(batches)):
+        train_step(batch, step)
+    models = (networks.generator, networks.discriminator)
+    return [variable.numpy() for model in models for variable in model.trainable_variables]
+
+
+def main() -> None:
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    logical = [tf.config.LogicalDeviceConfiguration()] * 2
+    tf.config.set_logical_device_configuration(cpu, logical)
+    one = trained_weights(tf.distribute.OneDeviceStrategy("/cpu:0"))
+    two = trained_weights(tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"]))
+    print(max(np.abs(a - b).max() for a, b in zip(one, two, strict=True)))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
