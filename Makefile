@@ -7,7 +7,7 @@ BIN = $(VENV)/bin
 
 demo: $(VENV)/installed
 	$(BIN)/tfpix2pix-train
-	@echo "first        . $(BIN)/activate    (so that the shell finds these commands)"
+	@echo "For the shell to find these commands, type first: . $(BIN)/activate"
 
 install: $(VENV)/installed-test
 

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from types import ModuleType
 
 from tfpix2pix.cli import export, predict, presets, train
 from tfpix2pix.cli.parsing import Parser
@@ -31,29 +32,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=version)
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, command in COMMANDS.items():
-        subparser = subparsers.add_parser(
-            name,
-            help=command.SUMMARY,
-            description=command.SUMMARY,
-            epilog=command.EXAMPLES,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        command.add_arguments(subparser)
-        subparser.set_defaults(run=command.run, parser=subparser)
+        _describe(subparsers.add_parser(name, help=command.SUMMARY), command)
     return _run(parser, argv)
 
 
 def train_main(argv: Sequence[str] | None = None) -> int:
     """Runs `tfpix2pix-train`."""
-    parser = Parser(
-        prog="tfpix2pix-train",
-        description=train.SUMMARY,
-        epilog=train.EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    train.add_arguments(parser)
-    parser.set_defaults(run=train.run, parser=parser)
+    parser = Parser(prog="tfpix2pix-train")
+    _describe(parser, train)
     return _run(parser, argv)
+
+
+def _describe(parser: argparse.ArgumentParser, command: ModuleType) -> None:
+    """Gives a parser the help, the arguments and the action of a command."""
+    parser.description = command.SUMMARY
+    parser.epilog = command.EXAMPLES
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    command.add_arguments(parser)
+    parser.set_defaults(run=command.run, parser=parser)
 
 
 def _run(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> int:
