@@ -5,6 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from tfpix2pix.models.convolutions import Conv2D, Conv2DTranspose
+
 # The authors' initialisation (paper, section 6.2) and, as in their code, BatchNorm's scale.
 KERNEL_STDDEV = 0.02
 LEAKY_SLOPE = 0.2
@@ -41,8 +43,8 @@ class BatchNorm(keras.layers.BatchNormalization):
         # In float32 at least, whatever the precision of the features.
         x = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
         mean, variance = ops.moments(x, axes=(1, 2), keepdims=True)
-        x = (x - mean) * (self.gamma * ops.rsqrt(variance + self.epsilon)) + self.beta
-        return ops.cast(x, self.compute_dtype)
+        scale = self.gamma * ops.rsqrt(variance + self.epsilon)
+        return ops.cast(x * scale + (self.beta - mean * scale), self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
@@ -67,23 +69,25 @@ def convolution(
     strides: int = 1,
     padding: str = "same",
     use_bias: bool = True,
+    dtype: str | None = None,
     name: str,
 ) -> Any:
     """A convolution with weights N(0, 0.02)."""
-    return keras.layers.Conv2D(
+    return Conv2D(
         filters,
         kernel_size,
         strides,
         padding,
         use_bias=use_bias,
         kernel_initializer=keras.initializers.RandomNormal(0.0, KERNEL_STDDEV),
+        dtype=dtype,
         name=f"{name}_conv",
     )(x)
 
 
 def transposed_convolution(x: Any, filters: int, *, use_bias: bool = True, name: str) -> Any:
     """A 4x4 transposed convolution of stride 2 with weights N(0, 0.02): [H, W] -> [2H, 2W]."""
-    return keras.layers.Conv2DTranspose(
+    return Conv2DTranspose(
         filters,
         4,
         2,

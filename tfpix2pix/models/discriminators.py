@@ -45,7 +45,8 @@ def patchgan_discriminator(
         strides = 2 if layer <= n_layers else 1
         x = _layer(x, filters, strides=strides, norm=layer > 1, name=f"layer{layer}")
     x = keras.layers.ZeroPadding2D(1, name="logits_pad")(x)
-    return keras.Model(inputs, convolution(x, 1, padding="valid", name="logits"), name="patchgan")
+    logits = convolution(x, 1, padding="valid", dtype="float32", name="logits")
+    return keras.Model(inputs, logits, name="patchgan")
 
 
 def pixelgan_discriminator(
@@ -66,7 +67,8 @@ def pixelgan_discriminator(
     x = leaky_relu(x, name="layer1")
     x = convolution(x, 2 * base_filters, kernel_size=1, use_bias=False, name="layer2")
     x = leaky_relu(batch_norm(x, name="layer2"), name="layer2")
-    return keras.Model(inputs, convolution(x, 1, kernel_size=1, name="logits"), name="pixelgan")
+    logits = convolution(x, 1, kernel_size=1, dtype="float32", name="logits")
+    return keras.Model(inputs, logits, name="pixelgan")
 
 
 def _paired_inputs(

@@ -107,7 +107,7 @@ def _generator(
         if skip:
             x = keras.layers.Concatenate(name=f"up{layer}_skip")([x, skips[-layer]])
     x = transposed_convolution(x, output_channels, name=f"up{depth}")
-    outputs = keras.layers.Activation("tanh", name="generated_image")(x)
+    outputs = keras.layers.Activation("tanh", dtype="float32", name="generated_image")(x)
     return keras.Model(inputs, outputs, name=name)
 
 

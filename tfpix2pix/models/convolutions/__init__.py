@@ -1,0 +1,5 @@
+"""Convolutions that are fast on CPUs too, with Keras' own weights, names and results."""
+
+from tfpix2pix.models.convolutions.layers import Conv2D, Conv2DTranspose
+
+__all__ = ["Conv2D", "Conv2DTranspose"]
