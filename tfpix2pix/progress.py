@@ -46,10 +46,10 @@ class Progress:
             else None
         )
 
-    def advance(self) -> None:
-        """Counts one step."""
+    def advance(self, steps: int = 1) -> None:
+        """Counts steps."""
         if self._bar is not None:
-            self._bar.update(1)
+            self._bar.update(steps)
 
     def losses(self, step: int, losses: dict[str, float], images_per_second: float) -> None:
         """Shows the mean losses since the last call."""

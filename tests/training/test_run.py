@@ -144,6 +144,45 @@ def test_alternating_updates_and_a_decaying_learning_rate_resume_to_the_same_bit
     assert settings.train.learning_rate > rates[0] > rates[1] > rates[2] == 0  # the next step's
 
 
+def test_several_steps_in_one_execution_leave_the_same_run(settings, whole, tmp_path):
+    """The rows and pictures of every step that has some, and the same bits at the end."""
+    train(with_train(settings, steps_per_execution=5), tmp_path / "run")
+    assert_same_bits(checkpoint_tensors(tmp_path / "run"), checkpoint_tensors(whole[0]))
+    timeless = [
+        [row | {"images_per_second": ""} for row in rows(run)]
+        for run in (tmp_path / "run", whole[0])
+    ]
+    assert timeless[0] == timeless[1]
+    samples = [
+        sorted(p.name for p in (d / "samples").iterdir()) for d in (tmp_path / "run", whole[0])
+    ]
+    assert samples[0] == samples[1]
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_a_run_of_mixed_precision_learns_and_resumes_to_the_same_bits(
+    settings, whole, tmp_path, precision
+):
+    settings = with_train(settings, precision=precision)
+    train(settings, tmp_path / "whole")
+    train(with_train(settings, steps=4), tmp_path / "part")
+    resume(tmp_path / "part", steps=6)
+    mixed = checkpoint_tensors(tmp_path / "whole")
+    assert_same_bits(checkpoint_tensors(tmp_path / "part"), mixed)
+    kernel = next(name for name in mixed if name.startswith("generator/down1_conv"))
+    assert mixed[kernel].dtype == np.float32
+    exact = checkpoint_tensors(whole[0])[kernel]
+    assert not np.array_equal(mixed[kernel], exact)
+    np.testing.assert_allclose(mixed[kernel], exact, atol=0.01)
+
+
+def test_the_log_says_how_the_step_runs(settings, tmp_path, capsys):
+    train(with_train(settings, steps=1), tmp_path / "run")
+    assert (
+        "float32, XLA off (jit auto: it makes the step slower on a CPU)" in capsys.readouterr().err
+    )
+
+
 def test_a_run_killed_before_its_first_checkpoint_starts_from_its_seed(whole, tmp_path):
     (tmp_path / "config.yaml").write_text((whole[0] / "config.yaml").read_text())
     resume(tmp_path)
@@ -243,6 +282,14 @@ def test_a_pair_that_breaks_on_the_way_is_named(changing_settings, tmp_path, pai
     broken = sorted((pairs_folder / "train").iterdir())[3]
     broken.write_bytes(broken.read_bytes()[:60])
     with pytest.raises(UserError, match=broken.name):
+        train(settings, tmp_path / "run")
+
+
+def test_a_pair_that_breaks_within_an_execution_is_named(changing_settings, tmp_path, pairs_folder):
+    settings = with_train(changing_settings, steps_per_execution=6, steps=12, log_every=12)
+    settings = dataclasses.replace(settings, data=dataclasses.replace(settings.data, cache_gib=0))
+    (pairs_folder / "train" / "3.png").write_bytes(b"not an image")
+    with pytest.raises(UserError, match=r"3\.png"):
         train(settings, tmp_path / "run")
 
 

@@ -11,6 +11,7 @@ from tfpix2pix.losses import (
     l1_loss,
 )
 from tfpix2pix.models import patchgan_discriminator, unet_generator
+from tfpix2pix.training.optimizers import FusedAdam
 from tfpix2pix.training.step import (
     LOSS_NAMES,
     Networks,
@@ -28,7 +29,7 @@ def make_networks(dropout=0.0, seed=1, learning_rate=2e-3):
     discriminator = patchgan_discriminator(SIZE, base_filters=4, n_layers=1)
 
     def adam():
-        return keras.optimizers.Adam(learning_rate, beta_1=0.5, epsilon=1e-8)
+        return FusedAdam(learning_rate, beta_1=0.5, epsilon=1e-8)
 
     networks = Networks(generator, discriminator, adam(), adam())
     networks.build_optimizers()
@@ -41,6 +42,22 @@ def weights(model):
 
 def equal(before, after):
     return all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+def with_loss_scaling(networks):
+    """The same networks, trained as float16 wants it: losses scaled up, gradients down again."""
+    generator_optimizer, discriminator_optimizer = (
+        keras.optimizers.LossScaleOptimizer(optimizer, initial_scale=1024.0)
+        for optimizer in (networks.generator_optimizer, networks.discriminator_optimizer)
+    )
+    scaled = Networks(
+        networks.generator,
+        networks.discriminator,
+        generator_optimizer,
+        discriminator_optimizer,
+    )
+    scaled.build_optimizers()
+    return scaled
 
 
 @pytest.fixture
@@ -136,6 +153,20 @@ def test_a_network_changes_only_by_its_own_optimizer(update, frozen, scaled):
     assert equal(before[frozen], weights(getattr(networks, frozen)))
     for one, new in zip(before[other], weights(getattr(networks, other)), strict=True):
         assert not np.array_equal(one, new)
+
+
+@pytest.mark.parametrize("update", [simultaneous_update, alternating_update])
+def test_loss_scaling_changes_neither_losses_nor_updates(update, scaled):
+    plain, with_scaling = make_networks(), with_loss_scaling(make_networks())
+    before = weights(plain.generator)
+    losses = [update(networks, *scaled, l1_weight=100.0) for networks in (plain, with_scaling)]
+    for name in LOSS_NAMES:
+        np.testing.assert_allclose(losses[0][name], losses[1][name], rtol=1e-6)
+    assert not equal(before, weights(plain.generator))
+    for model in ("generator", "discriminator"):
+        pairs = (weights(getattr(networks, model)) for networks in (plain, with_scaling))
+        for expected, actual in zip(*pairs, strict=True):
+            np.testing.assert_allclose(actual, expected, rtol=1e-3, atol=1e-5)
 
 
 @pytest.mark.parametrize(

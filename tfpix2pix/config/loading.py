@@ -28,6 +28,7 @@ class SettingInfo(NamedTuple):
     help: str
     metavar: str
     is_switch: bool
+    may_be_bool: bool
 
 
 def _metavar(annotation: Any) -> str:
@@ -51,6 +52,7 @@ def all_settings() -> Iterator[SettingInfo]:
                 field.description or "",
                 _metavar(field.annotation),
                 field.annotation is bool,
+                field.annotation is bool or "on" in get_args(field.annotation),
             )
 
 
@@ -179,7 +181,7 @@ def _lay_over(merged: dict[str, dict[str, Any]], layer: dict[str, dict[str, Any]
 def _checked(merged: dict[str, dict[str, Any]]) -> Settings:
     for setting in all_settings():
         value = merged[setting.section].get(setting.name)
-        if isinstance(value, bool) and not setting.is_switch:
+        if isinstance(value, bool) and not setting.may_be_bool:
             raise SettingsError(
                 f"{setting.section}.{setting.name}: got a switch, {value} (YAML reads yes, no, "
                 "on and off so); write the value itself, in quotes if it is text"

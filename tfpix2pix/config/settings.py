@@ -31,6 +31,15 @@ Resize = Literal["bicubic", "area", "nearest"]
 Every = Annotated[int, Field(ge=1)]
 
 
+def _parse_switch(value: Any) -> Any:
+    """Reads on, yes and true, which are one and the same in YAML, and their opposites."""
+    words = {"on": "on", "yes": "on", "true": "on", "off": "off", "no": "off", "false": "off"}
+    return words.get(str(value).lower(), value)
+
+
+Switch = Annotated[Literal["auto", "on", "off"], BeforeValidator(_parse_switch)]
+
+
 def _setting(default: Any, help: str, **limits: Any) -> Any:
     return Field(default=default, description=help, **limits)
 
@@ -104,7 +113,15 @@ class TrainSettings:
         "simultaneous", "both networks from one snapshot, or D first and then G against the new D"
     )
     seed: int = _setting(0, "of weights, order, jitter and dropout", ge=0, lt=2**31)
-    jit: bool = _setting(False, "compile the step with XLA")
+    jit: Switch = _setting(
+        "auto", "compile the step with XLA; auto: on GPUs, if the run is long enough to pay for it"
+    )
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = _setting(
+        "float32", "what the networks compute in; weights and losses are float32 always"
+    )
+    steps_per_execution: int = _setting(
+        1, "the most steps in one call of TensorFlow; more help where a step is short", ge=1
+    )
     deterministic: bool = _setting(
         False, "TensorFlow's op determinism: bit-identical runs on GPUs too, but slower"
     )

@@ -61,10 +61,11 @@ class RunData:
         )
 
     def broken_pair(self, settings: TrainSettings, step: int) -> UserError | None:
-        """What is wrong with the training pairs of this step or with held-out ones, if anything."""
+        """What is wrong with the training pairs after this step or with held-out ones, if any."""
         pairs = self.train.pairs
         first = step * settings.batch_size
-        positions = tf.range(first, first + settings.batch_size, dtype=tf.int64)
+        count = settings.steps_per_execution * settings.batch_size
+        positions = tf.range(first, first + count, dtype=tf.int64)
         indices = [int(shuffled_index(p, len(pairs), settings.seed)) for p in positions]
         broken = pairs.find_broken(indices)
         if broken is None and self.validation is not None:

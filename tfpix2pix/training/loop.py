@@ -3,9 +3,10 @@
 import math
 import time
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
+import tensorflow as tf
 
 from tfpix2pix.errors import UserError
 from tfpix2pix.training.signals import StopRequest
@@ -22,26 +23,28 @@ class LossRecorder:
 
     def __init__(self, batch_size: int):
         self._batch_size = batch_size
-        self._pending: list[tuple[int, Losses]] = []
+        self._pending: list[tuple[int, tf.Tensor]] = []
         self._seen: list[dict[str, float]] = []
         self._seconds = 0.0
         self.last: dict[str, float] = {}
 
-    def add(self, step: int, losses: Losses, seconds: float) -> None:
-        """Takes the losses of a step and the time since the step before."""
+    def add(self, step: int, losses: tf.Tensor, seconds: float) -> None:
+        """Takes the losses [N, 4] of the last N of `step` steps, and the time they took."""
         self._pending.append((step, losses))
         self._seconds += seconds
 
     def fetch(self) -> str | None:
         """Fetches what is pending; says which is the first step with a loss that is no number."""
         start = time.perf_counter()
-        for step, losses in self._pending:
-            values = {name: float(losses[name]) for name in LOSS_NAMES}
-            if not all(math.isfinite(value) for value in values.values()):
-                shown = ", ".join(f"{name} {value:.4g}" for name, value in values.items())
-                return f"step {step}: a loss is not a finite number: {shown}"
-            self._seen.append(values)
-            self.last = values
+        for last_step, losses in self._pending:
+            rows = losses.numpy().tolist()
+            for step, row in enumerate(rows, start=last_step - len(rows) + 1):
+                values = dict(zip(LOSS_NAMES, row, strict=True))
+                if not all(math.isfinite(value) for value in row):
+                    shown = ", ".join(f"{name} {value:.4g}" for name, value in values.items())
+                    return f"step {step}: a loss is not a finite number: {shown}"
+                self._seen.append(values)
+                self.last = values
         self._pending.clear()
         self._seconds += time.perf_counter() - start
         return None
@@ -56,10 +59,13 @@ class LossRecorder:
 
 
 class Observer(Protocol):
-    """What the loop tells of each step; the reporter is one."""
+    """What the loop tells of its steps; the reporter is one."""
 
-    def after_step(self, step: int, losses: Losses, seconds: float, *, last: bool) -> None:
-        """Told the number of steps done, the last one's losses and how long it took."""
+    def steps_until_due(self, step: int) -> int:
+        """How many steps may be done after `step` before there is something to do."""
+
+    def after_steps(self, step: int, losses: tf.Tensor, seconds: float, *, last: bool) -> None:
+        """Told the number of steps done, the losses [N, 4] of the last N and how long they took."""
 
 
 def run_loop(
@@ -68,6 +74,7 @@ def run_loop(
     batches: Iterable,
     *,
     total_steps: int,
+    steps_per_execution: int = 1,
     reporter: Observer,
     stop: StopRequest,
 ) -> None:
@@ -78,16 +85,34 @@ def run_loop(
         train_step: (batch, step) -> losses.
         batches: those that follow `state.step`.
         total_steps: the run's length.
-        reporter: told of each step; it logs, validates, draws and checkpoints when due.
-        stop: looked at after each step.
+        steps_per_execution: the most steps done in one call of TensorFlow; fewer where the
+            reporter has something to do in between.
+        reporter: told of the steps; it logs, validates, draws and checkpoints when due.
+        stop: looked at after each execution.
     """
+    execute = _execution(train_step)
+    iterator = iter(batches)
     step = state.steps_done
     mark = time.perf_counter()
-    for batch in batches:
-        losses = train_step(batch, step)
-        step += 1
+    while step < total_steps and stop.signal is None:
+        count = min(steps_per_execution, reporter.steps_until_due(step), total_steps - step)
+        # As tensors: of Python numbers, TensorFlow would trace a new graph for each value.
+        losses = execute(iterator, tf.constant(step, tf.int64), tf.constant(count))
+        step += count
         state.step.assign(step)
-        reporter.after_step(step, losses, time.perf_counter() - mark, last=step == total_steps)
-        if stop.signal is not None:
-            return
+        reporter.after_steps(step, losses, time.perf_counter() - mark, last=step == total_steps)
         mark = time.perf_counter()
+
+
+def _execution(train_step: Callable[..., Losses]) -> Callable[..., tf.Tensor]:
+    """Some steps in one call: (iterator, first step, N) -> losses [N, 4], as in `LOSS_NAMES`."""
+
+    @tf.function
+    def execute(iterator: Any, first_step: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
+        rows = tf.TensorArray(tf.float32, count)
+        for i in tf.range(count):
+            losses = train_step(next(iterator), first_step + tf.cast(i, tf.int64))
+            rows = rows.write(i, tf.stack([losses[name] for name in LOSS_NAMES]))
+        return rows.stack()
+
+    return execute

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import tensorflow as tf
+
 from tfpix2pix.config import Settings
 from tfpix2pix.evaluation.metrics import describe_figures, make_validator
 from tfpix2pix.files import write_atomically
@@ -13,7 +15,6 @@ from tfpix2pix.training.records import MetricsFile, Row, TensorBoard, plot_losse
 from tfpix2pix.training.run_folder import RunFolder
 from tfpix2pix.training.samples import png_bytes, sample_grid
 from tfpix2pix.training.state import TrainState
-from tfpix2pix.training.step import Losses
 
 
 class Reporter:
@@ -43,44 +44,48 @@ class Reporter:
         self._names, self._inputs, self._targets = data.sample_pairs(settings.train.sample_pairs)
         self._row: Row = {}
         self.validation: dict[str, float] = {}
-
-    def after_step(self, step: int, losses: Losses, seconds: float, *, last: bool) -> None:
-        """Notes the losses, and does what is due after this many steps."""
-        self._recorder.add(step, losses, seconds)
-        self._progress.advance()
-        train = self._settings.train
+        train = settings.train
         # In this order: a checkpoint comes last, so that a run resumed from it lacks nothing.
-        for every, action in (
+        self._schedule = (
             (train.log_every, self.log),
             (train.validate_every, self.validate),
-            (1, self.write_row),
             (train.sample_every, self.draw),
             (train.checkpoint_every, self.save_checkpoint),
-        ):
+        )
+
+    def steps_until_due(self, step: int) -> int:
+        """How many steps may be done after `step` before something is due."""
+        return min(every - step % every for every, _ in self._schedule)
+
+    def after_steps(self, step: int, losses: tf.Tensor, seconds: float, *, last: bool) -> None:
+        """Notes the losses [N, 4] of the last N steps, and does what is due after `step`."""
+        self._recorder.add(step, losses, seconds)
+        self._progress.advance(len(losses))
+        for every, action in self._schedule:
             if step % every == 0 or last:
                 action()
+        self._write_row()
 
     def start(self) -> None:
         """Before the first step: the inputs of the samples, and how bad untrained networks are."""
-        self._progress.say(self._describe())
         self._metrics.truncate(-1)
         for name, image in zip(self._names, self._inputs, strict=True):
             path = self._folder.samples / "inputs" / f"{Path(name).stem}.png"
             write_atomically(path, png_bytes(image))
         self.validate()
-        self.write_row()
         self.draw()
 
-    def _describe(self) -> str:
+    def describe(self, how: str) -> None:
+        """Says on what, what and how the run trains."""
         data, networks = self._data, self._state.networks
         held_out = data.validation.pairs if data.validation else ()
         generator, discriminator = (
             f"{model.count_params() / 1e6:.1f} M parameters"
             for model in (networks.generator, networks.discriminator)
         )
-        return (
+        self._progress.say(
             f"{len(data.train.pairs)} pairs to train on, {len(held_out)} to validate with; "
-            f"generator {generator}, discriminator {discriminator}"
+            f"generator {generator}, discriminator {discriminator}; {how}"
         )
 
     def log(self) -> None:
@@ -104,7 +109,7 @@ class Reporter:
         shown = describe_figures(self.validation)
         self._progress.say(f"step {self._step}: validation {shown}")
 
-    def write_row(self) -> None:
+    def _write_row(self) -> None:
         """Writes the row, if there is something in it."""
         if not self._row:
             return
@@ -117,6 +122,7 @@ class Reporter:
 
     def draw(self) -> None:
         """Writes a sample grid and the curves."""
+        self._write_row()
         grid = sample_grid(self._state.networks.generator, self._inputs, self._targets)
         png = png_bytes(grid)
         write_atomically(self._folder.samples / f"step_{self._step:07d}.png", png)
@@ -130,6 +136,7 @@ class Reporter:
         Raises:
             NonFiniteLossError: a loss or a weight is NaN or infinite.
         """
+        self._write_row()
         self._check_losses()
         if not self._state.is_finite():
             losses = ", ".join(f"{k} {v:.4g}" for k, v in self._recorder.last.items())

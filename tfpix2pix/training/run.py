@@ -16,6 +16,7 @@ from tfpix2pix.progress import Progress, say
 from tfpix2pix.training.build import check_image_size
 from tfpix2pix.training.checkpoints import Checkpoints
 from tfpix2pix.training.datasets import RunData, open_run_data
+from tfpix2pix.training.device import choose_jit, one_device_strategy
 from tfpix2pix.training.loop import run_loop
 from tfpix2pix.training.reporter import Reporter
 from tfpix2pix.training.run_folder import RunFolder
@@ -105,12 +106,6 @@ def _check_length(done: int, total_steps: int) -> None:
         )
 
 
-def one_device_strategy() -> tf.distribute.Strategy:
-    """The simplest strategy: everything on the first GPU, or on the CPU."""
-    has_gpu = bool(tf.config.list_logical_devices("GPU"))
-    return tf.distribute.OneDeviceStrategy("/gpu:0" if has_gpu else "/cpu:0")
-
-
 def _train(settings: Settings, folder: RunFolder, data: RunData, *, restore: bool) -> TrainResult:
     total_steps = run_length(settings.train, len(data.train.pairs))
     if settings.train.deterministic:
@@ -149,6 +144,8 @@ def _run(
     stop: StopRequest,
 ) -> None:
     """Trains from the step that the state is at, to the end or until asked to stop."""
+    jit, shown = choose_jit(settings.train.jit, total_steps - state.steps_done)
+    reporter.describe(f"{settings.train.precision}, {shown}")
     train_step = make_train_step(
         state.networks,
         crop_size=settings.data.crop_size,
@@ -157,7 +154,7 @@ def _run(
         update=settings.train.update,
         seed=settings.train.seed,
         strategy=strategy,
-        jit=settings.train.jit,
+        jit=jit,
     )
     batches = data.training_batches(settings.train, state.steps_done, total_steps)
     if state.steps_done == 0:
@@ -167,6 +164,7 @@ def _run(
         train_step,
         strategy.experimental_distribute_dataset(batches),
         total_steps=total_steps,
+        steps_per_execution=settings.train.steps_per_execution,
         reporter=reporter,
         stop=stop,
     )

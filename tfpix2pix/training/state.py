@@ -5,6 +5,8 @@ import tensorflow as tf
 
 from tfpix2pix.config import Settings, TrainSettings
 from tfpix2pix.training.build import build_discriminator, build_generator
+from tfpix2pix.training.device import precision_scope
+from tfpix2pix.training.optimizers import FusedAdam
 from tfpix2pix.training.schedules import learning_rate_schedule
 from tfpix2pix.training.step import Networks
 
@@ -21,13 +23,14 @@ class TrainState:
         Call it inside the strategy's scope.
         """
         keras.utils.set_random_seed(settings.train.seed)
-        generator = build_generator(settings.model, settings.data.crop_size)
-        discriminator = build_discriminator(settings.model, settings.data.crop_size)
+        with precision_scope(settings.train.precision):
+            generator = build_generator(settings.model, settings.data.crop_size)
+            discriminator = build_discriminator(settings.model, settings.data.crop_size)
         self.networks = Networks(
             generator,
             discriminator,
-            _adam(settings.train, total_steps),
-            _adam(settings.train, total_steps),
+            _optimizer(settings.train, total_steps),
+            _optimizer(settings.train, total_steps),
         )
         self.networks.build_optimizers()
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
@@ -58,13 +61,17 @@ class TrainState:
         )
 
 
-def _adam(settings: TrainSettings, total_steps: int) -> keras.optimizers.Adam:
-    return keras.optimizers.Adam(
+def _optimizer(settings: TrainSettings, total_steps: int) -> keras.optimizers.Optimizer:
+    adam = FusedAdam(
         learning_rate_schedule(settings, total_steps),
         beta_1=settings.beta_1,
         beta_2=settings.beta_2,
         epsilon=ADAM_EPSILON,
     )
+    if settings.precision == "mixed_float16":
+        # Its smallest gradients would be 0.
+        return keras.optimizers.LossScaleOptimizer(adam)
+    return adam
 
 
 def named_variables(model: keras.Model) -> dict[str, tf.Variable]:

@@ -41,6 +41,14 @@ class Networks:
             if not optimizer.built:
                 optimizer.build(model.trainable_variables)
 
+    def generator_gradients(self, tape: tf.GradientTape, loss: tf.Tensor, scale: float) -> Any:
+        """Of `scale` times the loss, as the generator's optimizer takes them."""
+        return _gradients(tape, loss, scale, self.generator, self.generator_optimizer)
+
+    def discriminator_gradients(self, tape: tf.GradientTape, loss: tf.Tensor, scale: float) -> Any:
+        """Of `scale` times the loss, as the discriminator's optimizer takes them."""
+        return _gradients(tape, loss, scale, self.discriminator, self.discriminator_optimizer)
+
 
 def make_train_step(
     networks: Networks,
@@ -132,12 +140,12 @@ def simultaneous_update(
         fake_logits = networks.discriminator([input_image, generated_image], training=True)
         losses = _generator_losses(fake_logits, target_image, generated_image, l1_weight)
         losses["discriminator_loss"] = adversarial_discriminator_loss(real_logits, fake_logits)
-        generator_loss = losses["generator_loss"] * loss_scale
-        discriminator_loss = losses["discriminator_loss"] * loss_scale
     # Both gradients before either update: the snapshot.
-    generator_gradients = _gradients(generator_tape, generator_loss, networks.generator)
-    discriminator_gradients = _gradients(
-        discriminator_tape, discriminator_loss, networks.discriminator
+    generator_gradients = networks.generator_gradients(
+        generator_tape, losses["generator_loss"], loss_scale
+    )
+    discriminator_gradients = networks.discriminator_gradients(
+        discriminator_tape, losses["discriminator_loss"], loss_scale
     )
     networks.generator_optimizer.apply(generator_gradients)
     networks.discriminator_optimizer.apply(discriminator_gradients)
@@ -159,16 +167,14 @@ def alternating_update(
             real_logits = networks.discriminator([input_image, target_image], training=True)
             fake_logits = networks.discriminator([input_image, generated_image], training=True)
             discriminator_loss = adversarial_discriminator_loss(real_logits, fake_logits)
-            scaled_loss = discriminator_loss * loss_scale
         with generator_tape.stop_recording():
             networks.discriminator_optimizer.apply(
-                _gradients(discriminator_tape, scaled_loss, networks.discriminator)
+                networks.discriminator_gradients(discriminator_tape, discriminator_loss, loss_scale)
             )
         fake_logits = networks.discriminator([input_image, generated_image], training=True)
         losses = _generator_losses(fake_logits, target_image, generated_image, l1_weight)
-        generator_loss = losses["generator_loss"] * loss_scale
     networks.generator_optimizer.apply(
-        _gradients(generator_tape, generator_loss, networks.generator)
+        networks.generator_gradients(generator_tape, losses["generator_loss"], loss_scale)
     )
     return losses | {"discriminator_loss": discriminator_loss}
 
@@ -185,6 +191,15 @@ def _generator_losses(
     }
 
 
-def _gradients(tape: tf.GradientTape, loss: tf.Tensor, model: keras.Model) -> list[tf.Tensor]:
-    # Keras' optimizers take gradients in the order of the variables they were built with.
-    return tape.gradient(loss, [v.value for v in model.trainable_variables])
+def _gradients(
+    tape: tf.GradientTape,
+    loss: tf.Tensor,
+    loss_scale: float,
+    model: keras.Model,
+    optimizer: keras.optimizers.Optimizer,
+) -> list[tf.Tensor]:
+    # Keras' optimizers take gradients in the order of the variables they were built with. For
+    # float16 they want them scaled up, lest small ones vanish, and scale them back themselves.
+    scale = optimizer.scale_loss(tf.constant(loss_scale))
+    variables = [variable.value for variable in model.trainable_variables]
+    return tape.gradient(loss, variables, output_gradients=scale)
