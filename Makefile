@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo install test test-slow test-real check lint format types build clean
+.PHONY: demo install test test-slow test-real check lint format types benchmark build clean
 
 demo: $(VENV)/installed
 	$(BIN)/tfpix2pix-train
@@ -32,6 +32,10 @@ format: $(VENV)/installed-test
 
 types: $(VENV)/installed-test
 	$(BIN)/mypy
+
+benchmark: $(VENV)/installed
+	$(BIN)/pip install --quiet --editable '.[benchmark]'
+	$(BIN)/python -m benchmarks
 
 build: $(VENV)/installed-test
 	$(BIN)/python -m build

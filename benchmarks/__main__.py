@@ -1,98 +1,127 @@
-"""Times the training step and the pipeline that feeds it: `python -m benchmarks --help`.
+"""Measures this project against the TensorFlow tutorial's and the PyTorch reference's code.
 
-Medians over the steps of one run; seconds depend on the machine, so quote ratios.
+All take turns in one run, each in a process of its own, and medians are compared, so that a
+machine whose speed drifts drifts for all. Without arguments it takes about half an hour.
 """
 
 import argparse
-import resource
-import statistics
-import tempfile
-import time
+import dataclasses
+import importlib.util
+import os
+import platform
+import sys
+from importlib import metadata
 from pathlib import Path
 
-import numpy as np
-import tensorflow as tf
+from benchmarks.suites import COMPILED, EAGER, SIZES, Case, all_cases
 
-from tfpix2pix.config import Settings, resolve
-from tfpix2pix.data.pairs import open_pairs
-from tfpix2pix.data.pipeline import Resizing, fetcher, training_batches
-from tfpix2pix.training.state import TrainState
-from tfpix2pix.training.step import make_train_step
-
-PIPELINE_SECONDS = 5.0
+STARTUPS = 3
+SUITES = ("step", "forward", "png", "pipeline", "loop", "startup")
 
 
-def write_pairs(folder: Path, size: int, count: int) -> None:
-    """JPEGs of smooth noise, which compress about as photos do."""
-    (folder / "train").mkdir(parents=True)
-    rng = np.random.default_rng(0)
-    for number in range(count):
-        coarse = rng.integers(0, 256, (size // 8, size // 4, 3)).astype(np.float32)
-        image = tf.cast(tf.image.resize(coarse, (size, 2 * size), "bicubic"), tf.uint8)
-        (folder / "train" / f"{number:04d}.jpg").write_bytes(tf.io.encode_jpeg(image).numpy())
+def main() -> int:
+    """Measures, prints each result as it comes, and writes the report."""
+    arguments = _parsed()
+    if arguments.layers:
+        _print_layers(arguments.layers)
+        return 0
+    cases = [
+        case
+        for case in _possible(all_cases())
+        if case.suite in arguments.suite and case.size in arguments.size
+    ]
+    # Only now: asking for --help costs no TensorFlow import.
+    from benchmarks.loop import milliseconds_per_step
+    from benchmarks.measure import measure_case
+    from benchmarks.report import Report
+    from benchmarks.startup import seconds_to_first_step
 
-
-def time_step(settings: Settings, steps: int) -> list[float]:
-    """Seconds of each step after the first two, which trace and warm up."""
-    state = TrainState(settings, total_steps=steps)
-    train_step = make_train_step(
-        state.networks,
-        crop_size=settings.data.crop_size,
-        update=settings.train.update,
-        jit=settings.train.jit,
+    results = []
+    for case in cases:
+        results.append(measure_case(case, arguments.rounds))
+        print(results[-1].described(), flush=True)
+    startups = range(STARTUPS) if "startup" in arguments.suite else ()
+    report = Report(
+        machine=_machine(),
+        results=results,
+        startup=[seconds_to_first_step() for _ in startups],
+        loop=milliseconds_per_step(arguments.rounds) if "loop" in arguments.suite else {},
     )
-    shape = (settings.train.batch_size, *settings.data.load_size, 3)
-    rng = np.random.default_rng(0)
-    batch = tuple(tf.constant(rng.integers(0, 256, shape, np.uint8)) for _ in range(2))
-    seconds = []
-    for step in range(steps + 2):
-        start = time.perf_counter()
-        float(train_step(batch, step)["l1_loss"])
-        seconds.append(time.perf_counter() - start)
-    return seconds[2:]
+    report.write(arguments.output)
+    print(f"written: {arguments.output}/results.md, results.csv, results.png")
+    return 0
 
 
-def pipeline_rate(settings: Settings, cache_gib: float) -> float:
-    """Images per second that the pipeline delivers alone."""
-    with tempfile.TemporaryDirectory() as folder:
-        write_pairs(Path(folder), settings.data.crop_size[0], count=100)
-        pairs = open_pairs(folder, "train")
-        fetch = fetcher(pairs, Resizing(settings.data.load_size), cache_gib)
-        batches = training_batches(
-            fetch,
-            len(pairs),
-            batch_size=settings.train.batch_size,
-            seed=0,
-            first_step=0,
-            steps=10**6,
+def _parsed() -> argparse.Namespace:
+    parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
+    parser.add_argument(
+        "--suite", nargs="+", choices=SUITES, default=SUITES, help="what to measure [everything]"
+    )
+    parser.add_argument(
+        "--size", nargs="+", type=int, choices=SIZES, default=SIZES, help="pixels a side [all]"
+    )
+    parser.add_argument("--rounds", type=int, default=10, help="turns of each contender [10]")
+    parser.add_argument(
+        "--output", type=Path, default=Path("build/benchmarks"), metavar="DIR",
+        help="folder for results.md, results.csv and results.png [build/benchmarks]",
+    )  # fmt: skip
+    parser.add_argument(
+        "--layers", type=int, metavar="BATCH",
+        help="instead: time each convolution of the networks at 256x256 in every way there is",
+    )  # fmt: skip
+    return parser.parse_args()
+
+
+def _possible(cases: list[Case]) -> list[Case]:
+    """Without PyTorch's tasks where it is not installed."""
+    if importlib.util.find_spec("torch") is not None:
+        return cases
+    print("PyTorch is not installed: its rows are left out (pip install '.[benchmark]')")
+    return [
+        dataclasses.replace(
+            case, tasks={k: task for k, task in case.tasks.items() if k not in (EAGER, COMPILED)}
         )
-        iterator = iter(batches)
-        for _ in range(20):
-            next(iterator)
-        start, seen = time.perf_counter(), 0
-        while time.perf_counter() - start < PIPELINE_SECONDS:
-            next(iterator)
-            seen += settings.train.batch_size
-        return seen / (time.perf_counter() - start)
+        for case in cases
+    ]
 
 
-def main() -> None:
-    """Prints one line per figure."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=20, help="steps to time")
-    parser.add_argument("--setting", action="append", default=[], metavar="NAME=VALUE")
-    arguments = parser.parse_args()
-    settings = resolve(flags=dict(pair.split("=", 1) for pair in arguments.setting))
-    seconds = time_step(settings, arguments.steps)
-    step = statistics.median(seconds)
-    rate = settings.train.batch_size / step
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(f"step: {step:.3f} s median of {len(seconds)} ({min(seconds):.3f} to {max(seconds):.3f})")
-    print(f"step: {rate:.2f} images/s; peak memory {peak:.2f} GiB")
-    for name, cache_gib in (("cached", 4.0), ("from JPEG files", 0.0)):
-        images = pipeline_rate(settings, cache_gib)
-        print(f"pipeline, {name}: {images:.0f} images/s, {images / rate:.0f} times the step")
+def _print_layers(batch_size: int) -> None:
+    from benchmarks.layers import measure_layers
+
+    print("layer                     input            filters  way       forward  gradients (ms)")
+    for row in measure_layers(256, batch_size):
+        mark = "*" if row["chosen"] else " "
+        print(
+            f"{row['layer']:25} {row['input']:16} {row['filters']:7}  {row['way']:9}"
+            f"{row['forward_ms']:8.2f} {row['gradients_ms']:10.2f} {mark}",
+            flush=True,
+        )
+    print("* the way that is used")
+
+
+def _machine() -> list[str]:
+    versions = {}
+    for name in ("tensorflow", "keras", "torch", "numpy"):
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = "not installed"
+    shown = ", ".join(f"{name} {version}" for name, version in versions.items())
+    return [
+        f"{os.cpu_count()} cores of {_processor()}, no GPU used; {platform.system()}",
+        f"Python {platform.python_version()}, {shown}",
+    ]
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                vector = "AVX-512" if "avx512f" in info.read_text() else "no AVX-512"
+                return f"{line.split(':')[1].strip()} ({vector})"
+    return platform.processor() or "an unknown processor"
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

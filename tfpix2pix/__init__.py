@@ -7,6 +7,7 @@ import importlib
 from typing import Any
 
 _HOMES = {
+    "FusedAdam": "training.optimizers",
     "Networks": "training.step",
     "Resizing": "data.pipeline",
     "Settings": "config",

@@ -68,43 +68,7 @@ class Observer(Protocol):
         """Told the number of steps done, the losses [N, 4] of the last N and how long they took."""
 
 
-def run_loop(
-    state: TrainState,
-    train_step: Callable[..., Losses],
-    batches: Iterable,
-    *,
-    total_steps: int,
-    steps_per_execution: int = 1,
-    reporter: Observer,
-    stop: StopRequest,
-) -> None:
-    """Trains until `total_steps`, or until asked to stop.
-
-    Args:
-        state: updated in place, its `step` too.
-        train_step: (batch, step) -> losses.
-        batches: those that follow `state.step`.
-        total_steps: the run's length.
-        steps_per_execution: the most steps done in one call of TensorFlow; fewer where the
-            reporter has something to do in between.
-        reporter: told of the steps; it logs, validates, draws and checkpoints when due.
-        stop: looked at after each execution.
-    """
-    execute = _execution(train_step)
-    iterator = iter(batches)
-    step = state.steps_done
-    mark = time.perf_counter()
-    while step < total_steps and stop.signal is None:
-        count = min(steps_per_execution, reporter.steps_until_due(step), total_steps - step)
-        # As tensors: of Python numbers, TensorFlow would trace a new graph for each value.
-        losses = execute(iterator, tf.constant(step, tf.int64), tf.constant(count))
-        step += count
-        state.step.assign(step)
-        reporter.after_steps(step, losses, time.perf_counter() - mark, last=step == total_steps)
-        mark = time.perf_counter()
-
-
-def _execution(train_step: Callable[..., Losses]) -> Callable[..., tf.Tensor]:
+def execution(train_step: Callable[..., Losses]) -> Callable[..., tf.Tensor]:
     """Some steps in one call: (iterator, first step, N) -> losses [N, 4], as in `LOSS_NAMES`."""
 
     @tf.function
@@ -116,3 +80,38 @@ def _execution(train_step: Callable[..., Losses]) -> Callable[..., tf.Tensor]:
         return rows.stack()
 
     return execute
+
+
+def run_loop(
+    state: TrainState,
+    execute: Callable[..., tf.Tensor],
+    batches: Iterable,
+    *,
+    total_steps: int,
+    steps_per_execution: int = 1,
+    reporter: Observer,
+    stop: StopRequest,
+) -> None:
+    """Trains until `total_steps`, or until asked to stop.
+
+    Args:
+        state: updated in place, its `step` too.
+        execute: does some steps, as `execution` gives it.
+        batches: those that follow `state.step`.
+        total_steps: the step to stop at.
+        steps_per_execution: the most steps done in one call of TensorFlow; fewer where the
+            reporter has something to do in between.
+        reporter: told of the steps; it logs, validates, draws and checkpoints when due.
+        stop: looked at after each execution.
+    """
+    iterator = iter(batches)
+    step = state.steps_done
+    mark = time.perf_counter()
+    while step < total_steps and stop.signal is None:
+        count = min(steps_per_execution, reporter.steps_until_due(step), total_steps - step)
+        # As tensors: of Python numbers, TensorFlow would trace a new graph for each value.
+        losses = execute(iterator, tf.constant(step, tf.int64), tf.constant(count))
+        step += count
+        state.step.assign(step)
+        reporter.after_steps(step, losses, time.perf_counter() - mark, last=step == total_steps)
+        mark = time.perf_counter()

@@ -17,7 +17,7 @@ from tfpix2pix.training.build import check_image_size
 from tfpix2pix.training.checkpoints import Checkpoints
 from tfpix2pix.training.datasets import RunData, open_run_data
 from tfpix2pix.training.device import choose_jit, one_device_strategy
-from tfpix2pix.training.loop import run_loop
+from tfpix2pix.training.loop import execution, run_loop
 from tfpix2pix.training.reporter import Reporter
 from tfpix2pix.training.run_folder import RunFolder
 from tfpix2pix.training.signals import StopRequest, stop_on_signals
@@ -161,7 +161,7 @@ def _run(
         reporter.start()
     run_loop(
         state,
-        train_step,
+        execution(train_step),
         strategy.experimental_distribute_dataset(batches),
         total_steps=total_steps,
         steps_per_execution=settings.train.steps_per_execution,

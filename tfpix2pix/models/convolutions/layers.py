@@ -86,7 +86,7 @@ def choose_implementation(
     Raises:
         ValueError: the layer wants a way that does not serve its kernel, stride or input.
     """
-    possible = _possible_implementation(layer, input_shape)
+    possible = possible_implementation(layer, input_shape)
     if layer.implementation != "auto":
         if layer.implementation not in ("plain", possible):
             raise ValueError(
@@ -106,7 +106,7 @@ def choose_implementation(
     return "matmul" if height * width * MATMUL_CHANNELS_PER_PIXEL <= channels else "plain"
 
 
-def _possible_implementation(
+def possible_implementation(
     layer: Conv2D | Conv2DTranspose, input_shape: tuple[Any, ...]
 ) -> Implementation:
     """What could be used instead of the plain layer, or `"plain"`."""

@@ -1,0 +1,50 @@
+"""A process that does one contender's task as often as it is told, and says how long it took.
+
+Its argument is JSON: module, task, arguments and the time at which it was started. It answers
+with a line of JSON when it is ready, and one for each number of calls that it reads.
+"""
+
+import importlib
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any, TextIO
+
+
+def peak_gib() -> float:
+    """The most memory this process has had so far (Linux; getrusage counts its parent's too)."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 2**20
+
+
+def main() -> None:
+    """Serves until its input ends."""
+    # Whatever libraries print must not come between the answers.
+    answers, sys.stdout = sys.stdout, sys.stderr
+    order = json.loads(sys.argv[1])
+    module = importlib.import_module(order["module"])
+    after_import = peak_gib()
+    once = getattr(module, order["task"])(**order["arguments"])
+    once()
+    first = time.time() - order["started"]
+    once()
+    _answer(answers, first=first, imported_gib=after_import)
+    for line in sys.stdin:
+        # The first call finds the caches full of the other processes' data.
+        once()
+        seconds = []
+        for _ in range(int(line)):
+            start = time.perf_counter()
+            once()
+            seconds.append(time.perf_counter() - start)
+        _answer(answers, seconds=seconds, peak_gib=peak_gib())
+
+
+def _answer(stream: TextIO, **values: Any) -> None:
+    stream.write(json.dumps(values) + "\n")
+    stream.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""The benchmark suite: fair baselines, right counts, and a report that says what was measured.
+
+Nothing here looks at a clock.
+"""
+
+import csv
+
+import keras
+import pytest
+
+from benchmarks.alternate import Measurement, Task, alternate
+from benchmarks.contenders import tensorflow_tutorial
+from benchmarks.flops import convolution_flops, step_flops
+from benchmarks.measure import Result
+from benchmarks.report import Report
+from benchmarks.suites import ALTERNATING, COMPILED, EAGER, PROJECT, TUTORIAL, all_cases
+from tfpix2pix.models import patchgan_discriminator, unet_generator
+
+FAKE_CONTENDER = """
+import time
+def work(answer):
+    def once():
+        print("noise on the standard output")
+        if answer == "fail":
+            raise ValueError("the contender's own words")
+    return once
+"""
+
+
+@pytest.fixture
+def contender(tmp_path, monkeypatch):
+    (tmp_path / "fake_contender.py").write_text(FAKE_CONTENDER)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=":")
+    return lambda answer: Task("fake_contender", "work", {"answer": answer})
+
+
+def test_contenders_take_turns_and_every_call_is_kept(contender):
+    measured = alternate({"a": contender("x"), "b": contender("y")}, rounds=3)
+    assert list(measured) == ["a", "b"]
+    for one in measured.values():
+        assert len(one.seconds) >= 6
+        assert one.first > 0
+        assert one.peak_gib >= one.imported_gib > 0
+
+
+def test_a_contender_that_fails_is_reported_in_its_own_words(contender):
+    with pytest.raises(RuntimeError, match="the contender's own words"):
+        alternate({"a": contender("x"), "b": contender("fail")}, rounds=1)
+
+
+def test_the_tutorials_networks_have_the_parameters_it_prints():
+    assert tensorflow_tutorial.generator(256).count_params() == 54_425_859
+    assert tensorflow_tutorial.discriminator(256).count_params() == 2_770_433
+
+
+def test_operations_are_counted_as_by_hand():
+    """A multiplication and an addition for each weight at each place."""
+    image = keras.Input((8, 12, 3))
+    x = keras.layers.Conv2D(5, 4, 2, "same")(image)
+    x = keras.layers.Conv2DTranspose(7, 4, 2, "same")(x)
+    first, second = 2 * 4 * 6 * 16 * 3 * 5, 2 * 4 * 6 * 16 * 5 * 7
+    assert convolution_flops(keras.Model(image, x)) == [first, second]
+
+
+def test_the_papers_step_takes_what_pytorchs_own_counter_counts():
+    """86.9400576 GFLOP, by torch.utils.flop_counter over the PyTorch reference's step."""
+    generator, discriminator = unet_generator(256), patchgan_discriminator(256)
+    assert step_flops(generator, discriminator, "alternating") == 86_940_057_600
+    one_look_less = sum(convolution_flops(discriminator))
+    assert step_flops(generator, discriminator, "simultaneous") == 86_940_057_600 - one_look_less
+
+
+def test_every_contender_meets_this_project_at_the_same_size_and_order_of_updates():
+    for case in all_cases():
+        if case.suite == "pipeline":
+            continue
+        assert PROJECT in case.tasks
+        for name, task in case.tasks.items():
+            assert task.arguments["size"] == case.size
+            assert task.arguments["batch_size"] == case.batch_size
+            assert (task.arguments.get("update") == "alternating") == (
+                case.title == ALTERNATING and name == PROJECT
+            )
+        if case.suite == "step":
+            assert (TUTORIAL in case.tasks) != (EAGER in case.tasks)
+
+
+def test_the_report_says_medians_ratios_and_shares(tmp_path):
+    cases = [case for case in all_cases() if case.suite == "step" and case.batch_size == 1]
+    times = {PROJECT: 0.2, TUTORIAL: 0.3, EAGER: 0.5, COMPILED: 0.4}
+    results = [
+        Result(
+            case,
+            {name: Measurement([t, t, 9 * t], 1.0, 2.0, 0.5) for name, t in times.items()
+             if name in case.tasks},
+            flops=20 * 10**9,
+            matrix_rate=200e9,
+        )
+        for case in cases
+    ]  # fmt: skip
+    Report(["a machine"], results, startup=[9.5], loop={"steps alone": 1.0}).write(tmp_path)
+    text = (tmp_path / "results.md").read_text()
+    assert "- a machine" in text
+    assert "200 GFLOP/s" in text
+    assert "first step: 9.5 s" in text
+    assert f"| 256 | 1 | {TUTORIAL} | 300 (300 to 2700) | 1.50 | 33% | 2.00 (1.50) |" in text
+    assert f"| 256 | 1 | {COMPILED} | 400 (400 to 3600) | 2.00 |" in text
+    rows = list(csv.DictReader((tmp_path / "results.csv").open()))
+    assert len(rows) == sum(len(result.measured) for result in results)
+    assert (tmp_path / "results.png").stat().st_size > 10_000
