@@ -105,9 +105,10 @@ class Worker:
 def alternate(tasks: Mapping[str, Task], rounds: int) -> dict[str, Measurement]:
     """Measures all tasks, one turn each in every round, another one first each time."""
     with contextlib.ExitStack() as stack:
-        workers = {label: Worker(task) for label, task in tasks.items()}
-        for worker in workers.values():
-            stack.callback(worker.close)
+        workers = {}
+        for label, task in tasks.items():
+            workers[label] = Worker(task)
+            stack.callback(workers[label].close)
         for turn in range(rounds):
             for label in _rotated(list(workers), turn):
                 workers[label].take_turn()

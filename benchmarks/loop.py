@@ -1,5 +1,6 @@
 """What the training loop adds to its steps: pipeline, losses, rows, progress."""
 
+import io
 import statistics
 import tempfile
 import time
@@ -50,7 +51,8 @@ def _ways(folder: Path) -> dict[str, Callable[[], None]]:
     run_folder = RunFolder(folder / "run")
     run_folder.describe(settings, data.train.pairs)
     checkpoints = Checkpoints(state, run_folder.checkpoints, keep=1)
-    reporter = _Reporter(settings, run_folder, state, data, checkpoints, Progress(0, FOREVER))
+    progress = Progress(0, FOREVER, stream=io.StringIO())
+    reporter = _Reporter(settings, run_folder, state, data, checkpoints, progress)
     reporter.start()
     execute = execution(train_step)
     batches = iter(

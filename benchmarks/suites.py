@@ -9,11 +9,14 @@ PROJECT = "tfpix2pix"
 TUTORIAL = "TensorFlow tutorial"
 EAGER = "PyTorch reference"
 COMPILED = "PyTorch, compiled"
+TUNED = "PyTorch, tuned"
+PYTORCH = (EAGER, COMPILED, TUNED)
 MODULES = {
     PROJECT: "benchmarks.contenders.project",
     TUTORIAL: "benchmarks.contenders.tensorflow_tutorial",
     EAGER: "benchmarks.contenders.pytorch_reference",
     COMPILED: "benchmarks.contenders.pytorch_reference",
+    TUNED: "benchmarks.contenders.pytorch_reference",
 }
 SIMULTANEOUS = "training step, both networks at once"
 ALTERNATING = "training step, D before G"
@@ -46,7 +49,7 @@ def all_cases() -> list[Case]:
     cases = []
     for size, batch_size in ((PAPER_SIZE, 1), (PAPER_SIZE, 4), (64, 1), (128, 1), (512, 1)):
         # Compiling takes PyTorch most of a minute each time.
-        torch = (EAGER, COMPILED) if size == PAPER_SIZE else (EAGER,)
+        torch = PYTORCH if size == PAPER_SIZE else (EAGER,)
         cases.append(_step(SIMULTANEOUS, size, batch_size, (TUTORIAL,)))
         cases.append(_step(ALTERNATING, size, batch_size, torch, update="alternating"))
     for batch_size in (1, 8):
@@ -80,7 +83,7 @@ def _case(
     contenders: tuple[str, ...],
     **project_options: Any,
 ) -> Case:
-    options = {PROJECT: project_options, COMPILED: {"compiled": True}}
+    options = {PROJECT: project_options, COMPILED: {"compiled": True}, TUNED: {"tuned": True}}
     shape = {"size": size, "batch_size": batch_size}
     tasks = {name: Task(MODULES[name], task, shape | options.get(name, {})) for name in contenders}
     return Case(suite, title, size, batch_size, tasks)

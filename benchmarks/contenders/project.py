@@ -25,18 +25,9 @@ def train_step(
     batch_size: int,
     *,
     update: Literal["simultaneous", "alternating"] = "simultaneous",
-    base_filters: int = 64,
-    precision: str = "float32",
 ) -> Callable[[], None]:
     """One step on a fixed batch of random images, jitter and scaling from uint8 included."""
-    flags = {
-        "crop_size": size,
-        "load_size": size,
-        "update": update,
-        "base_filters": base_filters,
-        "precision": precision,
-    }
-    settings = resolve(flags=flags)
+    settings = resolve(flags={"crop_size": size, "load_size": size, "update": update})
     jit, _ = choose_jit(settings.train.jit, STEPS)
     state = TrainState(settings, total_steps=STEPS)
     step = make_train_step(state.networks, crop_size=(size, size), update=update, jit=jit)

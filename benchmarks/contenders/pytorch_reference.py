@@ -69,16 +69,24 @@ def _initialised(network: nn.Module) -> nn.Module:
     return network
 
 
-def train_step(size: int, batch_size: int, *, compiled: bool = False) -> Callable[[], None]:
-    """One step on a fixed batch of random images."""
+def train_step(
+    size: int, batch_size: int, *, compiled: bool = False, tuned: bool = False
+) -> Callable[[], None]:
+    """One step on a fixed batch of random images.
+
+    `tuned` is what a user could change and the reference does not: channels last, a fused Adam.
+    """
     make, judge = generator(size), discriminator()
-    betas = (0.5, 0.999)
-    make_adam = torch.optim.Adam(make.parameters(), lr=2e-4, betas=betas)
-    judge_adam = torch.optim.Adam(judge.parameters(), lr=2e-4, betas=betas)
+    layout = torch.channels_last if tuned else torch.contiguous_format
+    make, judge = make.to(memory_format=layout), judge.to(memory_format=layout)
+    adam = {"lr": 2e-4, "betas": (0.5, 0.999), "fused": tuned}
+    make_adam = torch.optim.Adam(make.parameters(), **adam)
+    judge_adam = torch.optim.Adam(judge.parameters(), **adam)
     generate, score = (torch.compile(n) if compiled else n for n in (make, judge))
     cross_entropy, l1 = nn.BCEWithLogitsLoss(), nn.L1Loss()
     input_image = torch.empty(batch_size, 3, size, size).uniform_(-1, 1)
     target = torch.empty(batch_size, 3, size, size).uniform_(-1, 1)
+    input_image, target = (i.contiguous(memory_format=layout) for i in (input_image, target))
 
     def gan_loss(logits: torch.Tensor, real: bool) -> torch.Tensor:
         return cross_entropy(logits, torch.full_like(logits, float(real)))

@@ -41,6 +41,11 @@ def test_weights_and_moments_after_some_steps_are_those_of_keras(learning_rate, 
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-7)
 
 
+def test_amsgrad_is_refused():
+    with pytest.raises(ValueError, match="amsgrad"):
+        FusedAdam(0.01, amsgrad=True)
+
+
 def test_the_first_step_moves_each_weight_by_the_learning_rate():
     """m / sqrt(v) is 1 or -1 then, whatever the gradient's size."""
     weight = keras.Variable([1.0, 1.0, 1.0])

@@ -15,6 +15,7 @@ import yaml
 
 from tfpix2pix.config import load_settings, resolve
 from tfpix2pix.errors import UserError
+from tfpix2pix.training import device
 from tfpix2pix.training import run as run_module
 from tfpix2pix.training.loop import NonFiniteLossError
 from tfpix2pix.training.run import resume, run_length, train
@@ -80,7 +81,7 @@ def test_a_run_folder_describes_itself(settings, whole):
     run_dir, result = whole
 
     assert (result.step, result.total_steps, result.stopped_by) == (6, 6, None)
-    assert load_settings(run_dir / "config.yaml") == settings
+    assert load_settings(run_dir / "config.yaml") == with_train(settings, jit="off")
     assert yaml.safe_load((run_dir / "config.yaml").read_text())["train"]["beta_1"] == 0.5
     environment = json.loads((run_dir / "environment.json").read_text())
     assert environment["packages"]["tensorflow"] == tf.__version__
@@ -124,7 +125,7 @@ def test_a_resumed_run_ends_with_the_same_bits(settings, whole, tmp_path):
     assert result.step == 6
     assert_same_bits(checkpoint_tensors(whole[0]), checkpoint_tensors(tmp_path / "halves"))
     assert [row["step"] for row in rows(tmp_path / "halves")] == ["0", "2", "3", "4", "6"]
-    assert load_settings(tmp_path / "halves" / "config.yaml") == settings
+    assert load_settings(tmp_path / "halves" / "config.yaml") == with_train(settings, jit="off")
 
 
 def test_alternating_updates_and_a_decaying_learning_rate_resume_to_the_same_bits(
@@ -144,18 +145,19 @@ def test_alternating_updates_and_a_decaying_learning_rate_resume_to_the_same_bit
     assert settings.train.learning_rate > rates[0] > rates[1] > rates[2] == 0  # the next step's
 
 
-def test_several_steps_in_one_execution_leave_the_same_run(settings, whole, tmp_path):
+def test_several_steps_in_one_execution_leave_the_same_run(settings, tmp_path):
     """The rows and pictures of every step that has some, and the same bits at the end."""
-    train(with_train(settings, steps_per_execution=5), tmp_path / "run")
-    assert_same_bits(checkpoint_tensors(tmp_path / "run"), checkpoint_tensors(whole[0]))
-    timeless = [
-        [row | {"images_per_second": ""} for row in rows(run)]
-        for run in (tmp_path / "run", whole[0])
-    ]
+    every = dict.fromkeys(("log_every", "sample_every", "checkpoint_every"), 5)
+    runs = [tmp_path / "single", tmp_path / "several"]
+    for run_dir, at_once in zip(runs, (1, 3), strict=True):
+        train(with_train(settings, steps_per_execution=at_once, **every), run_dir)
+    assert_same_bits(*(checkpoint_tensors(run_dir) for run_dir in runs))
+    timeless, samples = (
+        [[row | {"images_per_second": ""} for row in rows(run_dir)] for run_dir in runs],
+        [sorted(path.name for path in (run_dir / "samples").iterdir()) for run_dir in runs],
+    )
     assert timeless[0] == timeless[1]
-    samples = [
-        sorted(p.name for p in (d / "samples").iterdir()) for d in (tmp_path / "run", whole[0])
-    ]
+    assert [row["step"] for row in timeless[0]] == ["0", "4", "5", "6"]
     assert samples[0] == samples[1]
 
 
@@ -176,11 +178,24 @@ def test_a_run_of_mixed_precision_learns_and_resumes_to_the_same_bits(
     np.testing.assert_allclose(mixed[kernel], exact, atol=0.01)
 
 
-def test_the_log_says_how_the_step_runs(settings, tmp_path, capsys):
+def test_the_log_says_how_the_step_runs(settings, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(device, "has_gpu", lambda: False)
     train(with_train(settings, steps=1), tmp_path / "run")
     assert (
         "float32, XLA off (jit auto: it makes the step slower on a CPU)" in capsys.readouterr().err
     )
+
+
+def test_what_auto_came_to_is_kept_for_a_resumed_run(settings, tmp_path, monkeypatch, capsys):
+    """With XLA for one half of a run only, its bits would differ."""
+    monkeypatch.setattr(device, "JIT_MIN_STEPS", 3)
+    monkeypatch.setattr(device, "has_gpu", lambda: True)
+    monkeypatch.setattr(run_module, "one_device_strategy", lambda: tf.distribute.get_strategy())
+    train(with_train(settings, steps=2), tmp_path / "run")
+    assert load_settings(tmp_path / "run" / "config.yaml").train.jit == "off"
+    capsys.readouterr()
+    resume(tmp_path / "run", steps=4)
+    assert "XLA off" in capsys.readouterr().err
 
 
 def test_a_run_killed_before_its_first_checkpoint_starts_from_its_seed(whole, tmp_path):
@@ -286,7 +301,10 @@ def test_a_pair_that_breaks_on_the_way_is_named(changing_settings, tmp_path, pai
 
 
 def test_a_pair_that_breaks_within_an_execution_is_named(changing_settings, tmp_path, pairs_folder):
-    settings = with_train(changing_settings, steps_per_execution=6, steps=12, log_every=12)
+    every = ("log_every", "validate_every", "sample_every", "checkpoint_every")
+    settings = with_train(
+        changing_settings, steps_per_execution=3, steps=12, **dict.fromkeys(every, 12)
+    )
     settings = dataclasses.replace(settings, data=dataclasses.replace(settings.data, cache_gib=0))
     (pairs_folder / "train" / "3.png").write_bytes(b"not an image")
     with pytest.raises(UserError, match=r"3\.png"):

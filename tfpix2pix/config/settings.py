@@ -120,7 +120,7 @@ class TrainSettings:
         "float32", "what the networks compute in; weights and losses are float32 always"
     )
     steps_per_execution: int = _setting(
-        1, "the most steps in one call of TensorFlow; more help where a step is short", ge=1
+        1, "the most steps in one call of TensorFlow; 10 help where a step is short", ge=1
     )
     deterministic: bool = _setting(
         False, "TensorFlow's op determinism: bit-identical runs on GPUs too, but slower"

@@ -43,8 +43,8 @@ class BatchNorm(keras.layers.BatchNormalization):
         # In float32 at least, whatever the precision of the features.
         x = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
         mean, variance = ops.moments(x, axes=(1, 2), keepdims=True)
-        scale = self.gamma * ops.rsqrt(variance + self.epsilon)
-        return ops.cast(x * scale + (self.beta - mean * scale), self.compute_dtype)
+        x = (x - mean) * (self.gamma * ops.rsqrt(variance + self.epsilon)) + self.beta
+        return ops.cast(x, self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""

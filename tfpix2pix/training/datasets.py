@@ -61,12 +61,13 @@ class RunData:
         )
 
     def broken_pair(self, settings: TrainSettings, step: int) -> UserError | None:
-        """What is wrong with the training pairs after this step or with held-out ones, if any."""
+        """What is wrong with the pairs of the execution at `step` or held-out ones, if anything."""
         pairs = self.train.pairs
         first = step * settings.batch_size
-        count = settings.steps_per_execution * settings.batch_size
+        # Two epochs' length holds a whole epoch, and so all pairs.
+        count = min(settings.steps_per_execution * settings.batch_size, 2 * len(pairs))
         positions = tf.range(first, first + count, dtype=tf.int64)
-        indices = [int(shuffled_index(p, len(pairs), settings.seed)) for p in positions]
+        indices = {int(shuffled_index(p, len(pairs), settings.seed)) for p in positions}
         broken = pairs.find_broken(indices)
         if broken is None and self.validation is not None:
             broken = self.validation.pairs.find_broken(range(len(self.validation.pairs)))

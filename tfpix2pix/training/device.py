@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tfpix2pix.progress import say
 
-# XLA takes a minute or two to compile the step, and gains some hundredths of a second in each.
+# A guess, no GPU was at hand: a minute or two of compiling, some hundredths of a second a step.
 JIT_MIN_STEPS = 5000
 
 
@@ -27,7 +27,7 @@ def choose_jit(jit: str, steps: int) -> tuple[bool, str]:
 
     Args:
         jit: the setting, `"auto"`, `"on"` or `"off"`.
-        steps: to do.
+        steps: of the run.
     """
     if jit != "auto":
         return jit == "on", f"XLA {jit}"

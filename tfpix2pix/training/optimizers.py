@@ -7,11 +7,23 @@ import tensorflow as tf
 
 
 class FusedAdam(keras.optimizers.Adam):
-    """`keras.optimizers.Adam` with the same variables and the same results, in one pass.
+    """`keras.optimizers.Adam` in one pass: the same variables, the same results up to rounding.
 
     Keras computes a step as some ten operations over all weights; with 57 M of them these take a
-    sixth of the time of a training step on a CPU. AMSGrad is not served.
+    sixth of the time of a training step on a CPU.
+
+    Args:
+        *args: Keras' own.
+        **kwargs: Keras' own.
+
+    Raises:
+        ValueError: amsgrad is asked for; the fused operation has none.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        if self.amsgrad:
+            raise ValueError("FusedAdam has no amsgrad: use keras.optimizers.Adam")
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Updates a variable, and its moments, in place."""

@@ -108,6 +108,10 @@ def _check_length(done: int, total_steps: int) -> None:
 
 def _train(settings: Settings, folder: RunFolder, data: RunData, *, restore: bool) -> TrainResult:
     total_steps = run_length(settings.train, len(data.train.pairs))
+    jit, shown = choose_jit(settings.train.jit, total_steps)
+    # What auto came to goes into config.yaml: the resumed run computes as this one.
+    chosen = dataclasses.replace(settings.train, jit="on" if jit else "off")
+    settings = dataclasses.replace(settings, train=chosen)
     if settings.train.deterministic:
         tf.config.experimental.enable_op_determinism()
     strategy = one_device_strategy()
@@ -122,6 +126,7 @@ def _train(settings: Settings, folder: RunFolder, data: RunData, *, restore: boo
         folder.describe(settings, data.train.pairs)
         with contextlib.closing(Progress(state.steps_done, total_steps)) as progress:
             reporter = Reporter(settings, folder, state, data, checkpoints, progress)
+            reporter.describe(f"{settings.train.precision}, {shown}")
             _run(settings, state, data, strategy, total_steps, reporter, stop)
         finished = state.steps_done == total_steps
         return TrainResult(
@@ -144,8 +149,6 @@ def _run(
     stop: StopRequest,
 ) -> None:
     """Trains from the step that the state is at, to the end or until asked to stop."""
-    jit, shown = choose_jit(settings.train.jit, total_steps - state.steps_done)
-    reporter.describe(f"{settings.train.precision}, {shown}")
     train_step = make_train_step(
         state.networks,
         crop_size=settings.data.crop_size,
@@ -154,7 +157,7 @@ def _run(
         update=settings.train.update,
         seed=settings.train.seed,
         strategy=strategy,
-        jit=jit,
+        jit=settings.train.jit == "on",
     )
     batches = data.training_batches(settings.train, state.steps_done, total_steps)
     if state.steps_done == 0:

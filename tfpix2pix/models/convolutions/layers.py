@@ -9,7 +9,7 @@ from tfpix2pix.models.convolutions.winograd import winograd_convolution
 
 Implementation = Literal["auto", "plain", "matmul", "winograd"]
 
-# Where the other ways begin to win, found with `python -m benchmarks layers`. Patches cost time
+# Where the other ways begin to win, found with `python -m benchmarks --layers 1`. Patches cost time
 # by the pixel, what they save (laying out the kernel) by the channel.
 MATMUL_CHANNELS_PER_PIXEL = 16
 WINOGRAD_PIXELS = 16 * 16
@@ -77,7 +77,7 @@ class Conv2DTranspose(keras.layers.Conv2DTranspose):
 def choose_implementation(
     layer: Conv2D | Conv2DTranspose, input_shape: tuple[Any, ...]
 ) -> Implementation:
-    """The one place that decides how a convolution is computed: `"plain"` on GPUs, always.
+    """The one place that decides how a convolution is computed; left to it, on GPUs `"plain"`.
 
     Args:
         layer: which has been built.
@@ -100,7 +100,7 @@ def choose_implementation(
     _, height, width, channels = input_shape
     if possible == "winograd":
         pays = height * width >= WINOGRAD_PIXELS and channels >= WINOGRAD_CHANNELS <= layer.filters
-        return "winograd" if pays and layer.compute_dtype == "float32" else "plain"
+        return "winograd" if pays else "plain"
     if isinstance(layer, Conv2D):
         height, width, channels = height // 2, width // 2, layer.filters
     return "matmul" if height * width * MATMUL_CHANNELS_PER_PIXEL <= channels else "plain"
@@ -113,6 +113,7 @@ def possible_implementation(
     usual = (
         layer.kernel_size == (4, 4)
         and layer.data_format == "channels_last"
+        and layer.compute_dtype == "float32"  # in less, sums in another order differ visibly
         and layer.dilation_rate == (1, 1)
         and getattr(layer, "groups", 1) == 1
         and getattr(layer, "output_padding", None) is None
