@@ -71,9 +71,9 @@ class Report:
             parts.append(f"- from `tfpix2pix-train` to the demo's first step: {shown} s")
         parts += [
             "",
-            "Median milliseconds of a call (fastest to slowest), measured in turn. The share of the",
-            "matrix rate counts the operations of the plain convolutions, even where a contender",
-            "does without some. Memory: the peak, and in brackets what came after the imports.",
+            "Median milliseconds of a call (fastest to slowest), measured in turn. The share of",
+            "the matrix rate counts the operations of plain convolutions, even where a contender",
+            "does without some. Memory: the peak, in brackets what came after the imports.",
         ]
         for title in dict.fromkeys(result.case.title for result in self.results):
             parts += ["", *self._table([r for r in self.results if r.case.title == title])]
