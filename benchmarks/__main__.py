@@ -27,11 +27,22 @@ def main() -> int:
     if arguments.layers:
         _print_layers(arguments.layers)
         return 0
+    try:
+        arguments.output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        print(f"error: cannot write to {arguments.output}: {error.strerror}", file=sys.stderr)
+        return 1
     cases = [
         case
         for case in _possible(all_cases())
         if case.suite in arguments.suite and case.size in arguments.size
     ]
+    _measure(cases, arguments)
+    print(f"written to {arguments.output}")
+    return 0
+
+
+def _measure(cases: list[Case], arguments: argparse.Namespace) -> None:
     # Only now: asking for --help costs no TensorFlow import.
     from benchmarks.loop import milliseconds_per_step
     from benchmarks.measure import measure_case
@@ -42,6 +53,8 @@ def main() -> int:
     for case in cases:
         results.append(measure_case(case, arguments.rounds))
         print(results[-1].described(), flush=True)
+        # So that a contender that fails later takes nothing with it.
+        Report(_machine(), results, startup=[], loop={}).write(arguments.output)
     startups = range(STARTUPS) if "startup" in arguments.suite else ()
     report = Report(
         machine=_machine(),
@@ -51,8 +64,6 @@ def main() -> int:
         loop=milliseconds_per_step(arguments.rounds) if "loop" in arguments.suite else {},
     )
     report.write(arguments.output)
-    print(f"written: {arguments.output}/results.md, results.csv, results.png")
-    return 0
 
 
 def _parsed() -> argparse.Namespace:
@@ -63,16 +74,24 @@ def _parsed() -> argparse.Namespace:
     parser.add_argument(
         "--size", nargs="+", type=int, choices=SIZES, default=SIZES, help="pixels a side [all]"
     )
-    parser.add_argument("--rounds", type=int, default=10, help="turns of each contender [10]")
+    parser.add_argument(
+        "--rounds", type=_positive, default=10, help="turns of each contender, 1 or more [10]"
+    )
     parser.add_argument(
         "--output", type=Path, default=Path("build/benchmarks"), metavar="DIR",
         help="folder for results.md, results.csv and results.png [build/benchmarks]",
     )  # fmt: skip
     parser.add_argument(
-        "--layers", type=int, metavar="BATCH",
+        "--layers", type=_positive, metavar="BATCH",
         help="instead: time each convolution of the networks at 256x256 in every way there is",
     )  # fmt: skip
     return parser.parse_args()
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, got {text!r}")
+    return int(text)
 
 
 def _possible(cases: list[Case]) -> list[Case]:

@@ -4,6 +4,9 @@ Nothing here looks at a clock.
 """
 
 import csv
+import subprocess
+import sys
+from pathlib import Path
 
 import keras
 import pytest
@@ -83,6 +86,27 @@ def test_every_contender_meets_this_project_at_the_same_size_and_order_of_update
             )
         if case.suite == "step":
             assert (TUTORIAL in case.tasks) != (EAGER in case.tasks)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["--rounds", "0"], 2, "whole number from 1 on, got '0'"),
+        (["--size", "100"], 2, "invalid choice: 100"),
+        (["--output", "setup.cfg/results"], 1, "cannot write to setup.cfg/results"),
+    ],
+)
+def test_wrong_arguments_are_refused_at_once(arguments, status, message):
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=10,
+        cwd=Path(__file__).parents[1],
+    )
+    assert done.returncode == status
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_the_report_says_medians_ratios_and_shares(tmp_path):
