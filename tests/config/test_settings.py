@@ -14,12 +14,27 @@ from tfpix2pix.errors import SettingsError, UserError
 OTHER_VALUES = {
     "data": ("photos/mine", "photos/mine"),
     "data_dir": ("/sets", "/sets"),
+    "manual_dir": ("/archives", "/archives"),
+    "input_feature": ("image", "image"),
+    "target_feature": ("segmentation_mask", "segmentation_mask"),
+    "layout": ("top_bottom", "top_bottom"),
+    "split": ("90/0/10", (90, 0, 10)),
+    "on_bad": ("skip", "skip"),
     "direction": ("BtoA", "BtoA"),
+    "input_channels": ("1", 1),
+    "output_channels": ("5", 5),
+    "value_range": ("-1,1", (-1.0, 1.0)),
+    "target_value_range": ("0,4095", (0.0, 4095.0)),
+    "input_encoding": ("labels", "labels"),
+    "palette": ("0,255", ((0, 0, 0), (255, 255, 255))),
+    "resize": ("crop", "crop"),
     "load_size": ("300x600", (300, 600)),
     "crop_size": ("128", (128, 128)),
     "mirror": ("off", False),
-    "input_resize": ("nearest", "nearest"),
-    "target_resize": ("area", "area"),
+    "vertical_mirror": ("on", True),
+    "rotate": ("on", True),
+    "input_interpolation": ("nearest", "nearest"),
+    "target_interpolation": ("area", "area"),
     "cache_gib": ("0", 0.0),
     "generator": ("encoder_decoder", "encoder_decoder"),
     "base_filters": ("32", 32),
@@ -37,6 +52,7 @@ OTHER_VALUES = {
     "lr_schedule": ("linear", "linear"),
     "decay_start": ("0", 0.0),
     "l1_weight": ("10", 10.0),
+    "diff_augment": ("color,cutout", ("color", "cutout")),
     "update": ("alternating", "alternating"),
     "seed": ("2147483647", 2147483647),
     "jit": ("on", "on"),
@@ -50,6 +66,23 @@ OTHER_VALUES = {
     "checkpoint_every": ("30", 30),
     "keep_checkpoints": ("1", 1),
 }
+
+
+# Settings that make sense only together with another.
+COMPANIONS = {"palette": "input_encoding", "input_encoding": "palette"}
+
+
+def flags_of(name):
+    """What sets one setting to its other value."""
+    names = [name, *({COMPANIONS[name]} if name in COMPANIONS else ())]
+    return {name: OTHER_VALUES[name][0] for name in names}
+
+
+def yaml_of(flags):
+    lines = {section: [] for section in SECTIONS}
+    for name, text in flags.items():
+        lines[SECTION_OF[name]].append(f"  {name}: {text}")
+    return "\n".join(f"{section}:\n" + "\n".join(lines[section]) for section in lines)
 
 
 def value_of(settings, name):
@@ -118,24 +151,26 @@ def test_other_values_cover_every_setting():
 
 @pytest.mark.parametrize("name", OTHER_VALUES)
 def test_flag_and_file_mean_the_same(write, name):
-    text, value = OTHER_VALUES[name]
-    flagged = resolve(flags={name: text})
+    _, value = OTHER_VALUES[name]
+    flags = flags_of(name)
+    flagged = resolve(flags=flags)
     assert value_of(flagged, name) == value
     assert type(value_of(flagged, name)) is type(value)
     assert value_of(Settings(), name) != value
-    assert load_settings(write(f"{SECTION_OF[name]}: {{{name}: {text}}}")) == flagged
+    assert load_settings(write(yaml_of(flags))) == flagged
 
 
 @pytest.mark.parametrize("name", OTHER_VALUES)
 def test_one_setting_leaves_the_others_alone(name):
-    settings = resolve(flags={name: OTHER_VALUES[name][0]})
+    flags = flags_of(name)
+    settings = resolve(flags=flags)
     for other in SECTION_OF:
-        assert other == name or value_of(settings, other) == value_of(Settings(), other)
+        assert other in flags or value_of(settings, other) == value_of(Settings(), other)
 
 
 @pytest.mark.parametrize("name", OTHER_VALUES)
 def test_what_is_dumped_loads_unchanged(write, name):
-    settings = resolve(flags={name: OTHER_VALUES[name][0]})
+    settings = resolve(flags=flags_of(name))
     assert load_settings(write(dump_settings(settings))) == settings
 
 
@@ -335,7 +370,7 @@ def test_unknown_preset_and_flag_name_the_nearest():
         ("mirror", "maybe", "input should be a valid boolean"),
         ("direction", "AtoC", "input should be 'AtoB' or 'BtoA'"),
         ("generator", "resnet", "input should be 'unet' or 'encoder_decoder'"),
-        ("input_resize", "cubic", "input should be 'bicubic', 'area' or 'nearest'"),
+        ("input_interpolation", "cubic", "input should be 'bicubic', 'area' or 'nearest'"),
         ("data", 2024, "input should be a valid string"),
         ("cache_gib", "-1", "input should be greater than or equal to 0"),
     ],

@@ -5,12 +5,12 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 
 import pydantic
 import yaml
 
-from tfpix2pix.config.settings import Settings
+from tfpix2pix.config.settings import DataSettings, Settings
 from tfpix2pix.errors import SettingsError
 
 SECTIONS: dict[str, Any] = {field.name: field.type for field in dataclasses.fields(Settings)}
@@ -31,14 +31,18 @@ class SettingInfo(NamedTuple):
     may_be_bool: bool
 
 
-def _metavar(annotation: Any) -> str:
+def _metavar(field: Any) -> str:
     """What stands for a value in the help: `{AtoB,BtoA}`, `INT`, `SIZE`."""
+    annotation = field.annotation
+    if field.json_schema_extra:
+        return field.json_schema_extra["metavar"]
     if get_origin(annotation) is Literal:
         return f"{{{','.join(get_args(annotation))}}}"
     if get_origin(annotation) is tuple:
         return "SIZE"
     kinds = [kind for kind in get_args(annotation) or (annotation,) if kind is not type(None)]
-    return kinds[0].__name__.upper()
+    kind = get_args(kinds[0])[0] if get_origin(kinds[0]) is Annotated else kinds[0]
+    return kind.__name__.upper()
 
 
 def all_settings() -> Iterator[SettingInfo]:
@@ -50,7 +54,7 @@ def all_settings() -> Iterator[SettingInfo]:
                 name,
                 field.default,
                 field.description or "",
-                _metavar(field.annotation),
+                _metavar(field),
                 field.annotation is bool,
                 field.annotation is bool or "on" in get_args(field.annotation),
             )
@@ -190,13 +194,34 @@ def _checked(merged: dict[str, dict[str, Any]]) -> Settings:
         settings = pydantic.TypeAdapter(Settings).validate_python(merged)
     except pydantic.ValidationError as error:
         raise SettingsError("; ".join(_explain(problem) for problem in error.errors())) from error
-    load, crop = settings.data.load_size, settings.data.crop_size
-    if crop[0] > load[0] or crop[1] > load[1]:
+    _check_sizes(settings.data)
+    _check_encoding(settings.data)
+    return settings
+
+
+def _check_sizes(data: DataSettings) -> None:
+    load, crop = data.load_size, data.crop_size
+    wanted = load if data.resize == "resize_and_crop" else (crop[0], load[1])
+    if data.resize.endswith("and_crop") and (crop[0] > wanted[0] or crop[1] > wanted[1]):
         raise SettingsError(
             f"crop_size {crop[0]}x{crop[1]} does not fit in load_size {load[0]}x{load[1]}: "
             "make load_size at least as large (the paper crops 256 from 286)"
         )
-    return settings
+    if data.rotate and data.resize.endswith("crop") and crop[0] != crop[1]:
+        raise SettingsError(
+            f"rotate needs square images: crop_size is {crop[0]}x{crop[1]}; make it square or "
+            "turn rotate off"
+        )
+
+
+def _check_encoding(data: DataSettings) -> None:
+    if data.input_encoding == "labels" and data.palette is None:
+        raise SettingsError(
+            "input_encoding labels needs a palette: cmp, or the classes' colours in the order of "
+            "their numbers, such as #0000aa,#0000ff"
+        )
+    if data.input_encoding == "image" and data.palette is not None:
+        raise SettingsError("palette is for label maps: give input_encoding labels too")
 
 
 def _explain(problem: Any) -> str:

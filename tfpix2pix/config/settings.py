@@ -4,6 +4,9 @@ The YAML keys (`model: {base_filters: 64}`), the flags (`--base-filters 64`), th
 checks all come from these classes. Names are unique over all sections.
 """
 
+import contextlib
+import math
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field
@@ -27,8 +30,65 @@ def _parse_size(value: Any) -> Any:
 
 Pixels = Annotated[int, Field(ge=16, le=16384)]
 Size = Annotated[tuple[Pixels, Pixels], BeforeValidator(_parse_size)]
-Resize = Literal["bicubic", "area", "nearest"]
+Interpolation = Literal["bicubic", "area", "nearest"]
+Resize = Literal["resize_and_crop", "scale_width", "scale_width_and_crop", "crop", "none"]
+Channels = Annotated[int, Field(ge=1, le=512)]
 Every = Annotated[int, Field(ge=1)]
+
+
+def _parse_range(value: Any) -> Any:
+    """Reads "0,4095" and [0, 4095]."""
+    parts = value.split(",") if isinstance(value, str) else value
+    try:
+        low, high = (float(part) for part in parts)
+    except (TypeError, ValueError):
+        raise ValueError("expected LOW,HIGH, such as 0,4095 (or --NAME=-1,1)") from None
+    if not -math.inf < low < high < math.inf:
+        raise ValueError("expected LOW,HIGH with LOW below HIGH")
+    return low, high
+
+
+Range = Annotated[tuple[float, float], BeforeValidator(_parse_range)]
+
+
+def _parse_split(value: Any) -> Any:
+    """Reads "80/10/10" and [80, 10, 10]: shares of train, val and test."""
+    parts = value.split("/") if isinstance(value, str) else value
+    try:
+        shares = [int(part) for part in parts]
+    except (TypeError, ValueError):
+        shares = []
+    if len(shares) != 3 or min(shares) < 0 or sum(shares) != 100:
+        raise ValueError("expected TRAIN/VAL/TEST in percent, such as 80/10/10")
+    return tuple(shares)
+
+
+Shares = Annotated[tuple[int, int, int], BeforeValidator(_parse_split)]
+
+
+def _parse_palette(value: Any) -> Any:
+    """Reads "cmp", "#0000aa,#0000ff", and lists of such colours, [R, G, B] or gray levels."""
+    if value in (None, "cmp"):
+        return value
+    colours = value.split(",") if isinstance(value, str) else value
+    if not isinstance(colours, (list, tuple)) or len(colours) < 2:
+        raise ValueError("expected cmp or at least two colours, such as #0000aa,#0000ff")
+    return tuple(_parse_colour(colour) for colour in colours)
+
+
+def _parse_colour(colour: Any) -> tuple[int, ...]:
+    if isinstance(colour, str) and re.fullmatch("#[0-9a-fA-F]{6}", colour.strip()):
+        return tuple(bytes.fromhex(colour.strip()[1:]))
+    with contextlib.suppress(TypeError, ValueError):
+        levels = colour if isinstance(colour, (list, tuple)) else 3 * [int(colour)]
+        if len(levels) == 3 and all(0 <= int(level) <= 255 for level in levels):
+            return tuple(int(level) for level in levels)
+    raise ValueError(f"{colour!r} is no colour: expected #RRGGBB, a gray level or [R, G, B]")
+
+
+Palette = Annotated[
+    Literal["cmp"] | tuple[tuple[int, int, int], ...], BeforeValidator(_parse_palette)
+]
 
 
 def _parse_switch(value: Any) -> Any:
@@ -40,8 +100,21 @@ def _parse_switch(value: Any) -> Any:
 Switch = Annotated[Literal["auto", "on", "off"], BeforeValidator(_parse_switch)]
 
 
-def _setting(default: Any, help: str, **limits: Any) -> Any:
-    return Field(default=default, description=help, **limits)
+def _split_words(value: Any) -> Any:
+    """Reads "color,cutout" as a list."""
+    if isinstance(value, str):
+        return [word for word in value.split(",") if word not in ("", "none")]
+    return value
+
+
+Augmentations = Annotated[
+    tuple[Literal["color", "translation", "cutout"], ...], BeforeValidator(_split_words)
+]
+
+
+def _setting(default: Any, help: str, metavar: str | None = None, **limits: Any) -> Any:
+    shown: Any = {"metavar": metavar} if metavar else None
+    return Field(default=default, description=help, json_schema_extra=shown, **limits)
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -50,12 +123,47 @@ class DataSettings:
 
     data: str = _setting(
         "drawn_facades",
-        "folder with train/, val/ or test/ full of side-by-side pairs, or drawn_facades",
+        "folder of pairs, manifest (.csv), prepared set, tfds:NAME, or drawn_facades",
         min_length=1,
     )
-    data_dir: str | None = _setting(None, "where prepared sets are kept (default: TFDS' own place)")
+    data_dir: str | None = _setting(None, "where TFDS sets are kept (default: TFDS' own place)")
+    manual_dir: str | None = _setting(
+        None, "folder with archives fetched by hand, for tfds:pix2pix/..."
+    )
+    input_feature: str | None = _setting(
+        None, "which feature of a tfds: set is the input (default: A)"
+    )
+    target_feature: str | None = _setting(None, "which is the target (default: B)")
+    layout: Literal["left_right", "top_bottom"] = _setting(
+        "left_right", "how the two images of a pair stand in one file: A left or on top"
+    )
+    split: Shares = _setting(
+        (80, 10, 10),
+        "percent for train/val/test by a hash of the name, where there are no splits",
+        "T/V/T",
+    )
+    on_bad: Literal["fail", "skip"] = _setting(
+        "fail", "pairs that cannot be used: stop and list them, or list them and go on without"
+    )
     direction: Literal["AtoB", "BtoA"] = _setting(
         "AtoB", "AtoB: left image in, right image out; BtoA: the other way"
+    )
+    input_channels: Channels | None = _setting(None, "1 gray, 3 RGB, ... (default: as stored)")
+    output_channels: Channels | None = _setting(None, "the same for targets")
+    value_range: Range | None = _setting(
+        None, "LOW,HIGH of float images, and of 16-bit ones that do not use all 16 bits", "LOW,HIGH"
+    )
+    target_value_range: Range | None = _setting(
+        None, "the same for targets alone (default: value_range)", "LOW,HIGH"
+    )
+    input_encoding: Literal["image", "labels"] = _setting(
+        "image", "labels: inputs are label maps, one channel for each colour of the palette"
+    )
+    palette: Palette | None = _setting(
+        None, "the classes' colours: cmp, or #RRGGBB,#RRGGBB,... or gray levels", "COLOURS"
+    )
+    resize: Resize = _setting(
+        "resize_and_crop", "what is done to pairs before the networks, see docs/data.md"
     )
     load_size: Size = _setting(
         (286, 286), "pairs are resized to this before the crop: 286 or HEIGHTxWIDTH"
@@ -64,8 +172,10 @@ class DataSettings:
         (256, 256), "random crop, and the size of the networks: 256 or HEIGHTxWIDTH"
     )
     mirror: bool = _setting(True, "mirror every other pair at random")
-    input_resize: Resize = _setting("bicubic", "how inputs are resized; nearest for label maps")
-    target_resize: Resize = _setting("bicubic", "how targets are resized")
+    vertical_mirror: bool = _setting(False, "turn every other pair upside down at random")
+    rotate: bool = _setting(False, "rotate pairs by random multiples of 90 degrees")
+    input_interpolation: Interpolation = _setting("bicubic", "how inputs are resized")
+    target_interpolation: Interpolation = _setting("bicubic", "how targets are resized")
     cache_gib: float = _setting(
         4.0, "keep the resized pairs in memory when they fit in this many GiB", ge=0
     )
@@ -109,6 +219,11 @@ class TrainSettings:
         0.5, "where lr_schedule linear begins, as a share of the run", ge=0, lt=1
     )
     l1_weight: float = _setting(100.0, "weight of the L1 loss", ge=0, allow_inf_nan=False)
+    diff_augment: Augmentations = _setting(
+        (),
+        "augment what D sees (DiffAugment, Zhao et al. 2020): color,translation,cutout",
+        "WORDS",
+    )
     update: Literal["simultaneous", "alternating"] = _setting(
         "simultaneous", "both networks from one snapshot, or D first and then G against the new D"
     )
