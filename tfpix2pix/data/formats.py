@@ -1,0 +1,138 @@
+"""What images of a set are: channels, integer or float type, value range. No TensorFlow here.
+
+As stored, and through the pipeline, images keep their type: uint8, uint16 or float32. In the
+networks they are float32 in [-1, 1]; a label map becomes one channel of 0 and 1 for each class.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+
+from tfpix2pix.config import DataSettings
+from tfpix2pix.data.drawn_facades.palette import PALETTE as CMP_PALETTE
+from tfpix2pix.errors import SettingsError
+
+DType = Literal["uint8", "uint16", "float32"]
+Range = tuple[float, float]
+Colour = tuple[int, int, int]
+
+INTEGER_RANGES: dict[str, Range] = {"uint8": (0.0, 255.0), "uint16": (0.0, 65535.0)}
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageFormat:
+    """What the images of one side of the pairs are.
+
+    Attributes:
+        channels: as decoded.
+        dtype: as decoded.
+        value_range: the values that become -1 and 1 in the networks.
+        palette: of a label map, RGB colours by class number, or None.
+    """
+
+    channels: int = 3
+    dtype: DType = "uint8"
+    value_range: Range = INTEGER_RANGES["uint8"]
+    palette: tuple[Colour, ...] | None = None
+
+    @property
+    def pipeline_channels(self) -> int:
+        """As fetched: a label map is one channel of class numbers."""
+        return 1 if self.palette else self.channels
+
+    @property
+    def network_channels(self) -> int:
+        """As the networks see them: a label map has a channel for each class."""
+        return len(self.palette) if self.palette else self.channels
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one value."""
+        return np.dtype(self.dtype).itemsize
+
+    def describe(self) -> str:
+        """For people: `RGB uint8`, `gray uint16`, `5 channels float32 from -1 to 1`."""
+        if self.palette:
+            return f"label maps of {len(self.palette)} classes"
+        names = {1: "gray", 3: "RGB", 4: "RGBA"}
+        shown = f"{names.get(self.channels, f'{self.channels} channels')} {self.dtype}"
+        if self.value_range == INTEGER_RANGES.get(self.dtype):
+            return shown
+        return f"{shown} from {self.value_range[0]:g} to {self.value_range[1]:g}"
+
+
+RGB = ImageFormat()
+
+
+@dataclasses.dataclass(frozen=True)
+class PairFormat:
+    """What the input and the target images are."""
+
+    input: ImageFormat = RGB
+    target: ImageFormat = RGB
+
+    def to_plain(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> "PairFormat":
+        """The inverse of `to_plain`, also after JSON made lists of its tuples."""
+        return cls(*(_image_format(plain[side]) for side in ("input", "target")))
+
+
+RGB_PAIRS = PairFormat()
+
+
+def _image_format(plain: Mapping[str, Any]) -> ImageFormat:
+    palette = plain["palette"] and tuple(tuple(colour) for colour in plain["palette"])
+    return ImageFormat(plain["channels"], plain["dtype"], tuple(plain["value_range"]), palette)
+
+
+def pair_format(
+    settings: DataSettings,
+    found_input: tuple[int, DType],
+    found_target: tuple[int, DType],
+    extremes: str = "",
+) -> PairFormat:
+    """The format of a set, from the settings and from what its images are.
+
+    Args:
+        settings: of the data.
+        found_input, found_target: channels and type of the stored images.
+        extremes: which values were found, for the message on a missing value_range.
+
+    Raises:
+        SettingsError: float images without `value_range`.
+    """
+    target_range = settings.target_value_range or settings.value_range
+    channels, dtype = settings.output_channels or found_target[0], found_target[1]
+    target = ImageFormat(channels, dtype, _range(dtype, target_range, extremes))
+    if settings.input_encoding == "labels":
+        return PairFormat(ImageFormat(palette=palette_colours(settings)), target)
+    channels, dtype = settings.input_channels or found_input[0], found_input[1]
+    return PairFormat(
+        ImageFormat(channels, dtype, _range(dtype, settings.value_range, extremes)), target
+    )
+
+
+def _range(dtype: DType, given: Range | None, extremes: str) -> Range:
+    if dtype == "uint8":
+        return INTEGER_RANGES["uint8"]
+    if given is None and dtype == "float32":
+        found = f" (found {extremes})" if extremes else ""
+        raise SettingsError(
+            f"value_range: float images need one{found}: the values that become the darkest and "
+            "the brightest, such as --value-range 0,1 or, with a minus, --value-range=-1,1"
+        )
+    return given or INTEGER_RANGES[dtype]
+
+
+def palette_colours(settings: DataSettings) -> tuple[Colour, ...]:
+    """The colours of the classes, in the order of their numbers."""
+    if settings.palette == "cmp":
+        return tuple((int(r), int(g), int(b)) for r, g, b in CMP_PALETTE)
+    assert settings.palette is not None, "the settings' own check"
+    return settings.palette
