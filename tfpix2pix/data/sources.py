@@ -1,62 +1,138 @@
-"""Which data sets there are and where, without opening them: no TensorFlow is imported here."""
+"""What `--data` may name, and the pairs that lie there as files: no TensorFlow is imported here.
 
+A set is a folder of side-by-side images, two folders, a manifest, a store that `tfpix2pix
+prepare` wrote, or a TFDS set. A is the left or upper image, that in `input/`, `A/` or `trainA/`,
+or that in a manifest's first column; B the other.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Literal, NamedTuple
 
+from tfpix2pix.config import DataSettings
+from tfpix2pix.data.folders import PairFiles, find_pairs
+from tfpix2pix.data.manifest import read_manifest
+from tfpix2pix.data.splits import SPLITS, split_of
 from tfpix2pix.errors import UserError
 
-PREPARED_SETS = ("drawn_facades",)
-SPLITS = ("train", "val", "test")
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp")
+TFDS_PREFIX = "tfds:"
+DRAWN_FACADES = "drawn_facades"
+# What TFDS writes last into a store.
+STORE_MARK = "dataset_info.json"
+
+Kind = Literal["tfds", "store", "manifest", "folder"]
+RECORD_KINDS = ("tfds", "store")
+
+
+class Problem(NamedTuple):
+    """Why a file or pair cannot be used."""
+
+    name: str
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Listing:
+    """All pairs of a set of files, by split.
+
+    Attributes:
+        origin: the folder or manifest.
+        splits: pairs by split, sorted by name; only splits that hold some.
+        problems: files without a partner and the like.
+        made_splits: whether the splits were made here, by the names' hash.
+    """
+
+    origin: str
+    splits: Mapping[str, tuple[PairFiles, ...]]
+    problems: tuple[Problem, ...] = ()
+    made_splits: bool = False
+
+
+def kind_of(data: str) -> Kind:
+    """What kind of set `--data` names.
+
+    Raises:
+        UserError: there is none, or it cannot be read.
+    """
+    if data == DRAWN_FACADES or data.startswith(TFDS_PREFIX):
+        return "tfds"
+    place = Path(data).expanduser()
+    try:
+        if place.is_dir():
+            return "store" if (place / STORE_MARK).exists() else "folder"
+        if place.is_file() and place.suffix.lower() == ".csv":
+            return "manifest"
+        there = place.exists()
+    except OSError as error:
+        raise UserError(f"data: cannot read {error.filename}: {error.strerror}") from error
+    if there:
+        raise UserError(f"data: {place} is neither a folder nor a .csv manifest")
+    hint = f" (or {TFDS_PREFIX}{data}, a TFDS set?)" if "/" not in data.strip("/") else ""
+    raise UserError(
+        f"data: there is no folder {place}{hint}, nor a set of that name ({DRAWN_FACADES})"
+    )
 
 
 def absolute_source(data: str) -> str:
     """The same data set, named so that it is found from any working folder."""
-    return data if data in PREPARED_SETS else str(Path(data).expanduser().absolute())
+    return data if kind_of(data) == "tfds" else str(Path(data).expanduser().absolute())
 
 
-def available_splits(data: str) -> list[str]:
-    """The splits that a data set has, of train, val and test."""
-    if data in PREPARED_SETS:
-        return list(SPLITS)
-    return [split for split in SPLITS if (Path(data).expanduser() / split).is_dir()]
+def list_pairs(settings: DataSettings) -> Listing:
+    """Lists the pairs of a folder or a manifest.
+
+    Raises:
+        UserError: there is no such place, it holds no pairs, or names there are ambiguous.
+    """
+    place = Path(settings.data).expanduser()
+    found = read_manifest(place) if kind_of(settings.data) == "manifest" else find_pairs(place)
+    splits = {split: list(pairs) for split, pairs in found.splits.items()}
+    unsplit = splits.pop(None, [])
+    for pair in unsplit:
+        splits.setdefault(split_of(pair.name, settings.split), []).append(pair)
+    return Listing(
+        str(place),
+        {split: tuple(sorted(splits[split])) for split in SPLITS if splits.get(split)},
+        tuple(Problem(*problem) for problem in found.problems),
+        made_splits=bool(unsplit),
+    )
 
 
-def check_source(data: str, split: str) -> None:
-    """Refuses a data set that is not there, or has no such split.
+def check_source(settings: DataSettings) -> None:
+    """Refuses data that are not there or hold no pairs to train on, before anything slow.
 
     Raises:
         UserError: with what was expected.
     """
-    if data in PREPARED_SETS:
-        return
-    root = Path(data).expanduser()
-    if not root.exists():
-        raise UserError(
-            f"data: there is no folder {root}, nor a prepared set of that name "
-            f"({', '.join(PREPARED_SETS)})"
-        )
-    if split not in available_splits(data):
-        found = ", ".join(available_splits(data)) or "none of them"
-        raise UserError(
-            f"{root} has no folder {split}/: expected train/, val/ or test/ with side-by-side "
-            f"images; found {found}"
-        )
+    if kind_of(settings.data) not in RECORD_KINDS:
+        usable_listing(settings)
 
 
-def list_images(folder: Path) -> list[Path]:
-    """The image files directly in a folder, sorted by name.
+def usable_listing(settings: DataSettings, split: str = "train") -> Listing:
+    """Lists the pairs, and refuses a set without that split or, unless told to skip, with problems.
 
     Raises:
-        UserError: there are none.
+        UserError: with what was expected.
     """
-    files = sorted(
-        file
-        for file in folder.iterdir()
-        if file.suffix.lower() in EXTENSIONS and (file.is_file() or file.is_symlink())
-    )
-    if not files:
+    listing = list_pairs(settings)
+    if listing.problems and settings.on_bad == "fail":
+        raise UserError(describe_problems(listing.problems, listing.origin))
+    if split not in listing.splits:
+        found = ", ".join(f"{name}/" for name in listing.splits) or "none of them"
         raise UserError(
-            f"{folder} holds no images: expected {', '.join(EXTENSIONS)} files, each with "
-            "two images of equal size side by side"
+            f"{listing.origin} has no {split}/ pairs: expected {', '.join(SPLITS)}; found {found}"
         )
-    return files
+    return listing
+
+
+def describe_problems(problems: Iterable[Problem], origin: str) -> str:
+    """One line that names each problem (the first few of many) and says what to do."""
+    problems = list(problems)
+    shown = "; ".join(f"{problem.name}: {problem.reason}" for problem in problems[:5])
+    more = f"; and {len(problems) - 5} more" if len(problems) > 5 else ""
+    return (
+        f"{len(problems)} of the pairs in {origin} cannot be used: {shown}{more}. Mend them or "
+        "take them out, or leave them out with --on-bad skip; "
+        f"`tfpix2pix prepare --check {origin}` lists them all"
+    )

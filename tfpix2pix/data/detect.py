@@ -1,0 +1,79 @@
+"""What the images of a folder or manifest are: found by looking at some of them. No TensorFlow."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfpix2pix.config import DataSettings
+from tfpix2pix.data.folders import PairFiles
+from tfpix2pix.data.formats import DType, PairFormat, pair_format
+from tfpix2pix.data.operations import Layout, split_pair
+from tfpix2pix.data.reading import StoredImage, read_image
+from tfpix2pix.errors import UserError
+
+# As many are looked at, spread evenly; what differs from them is refused when it is met.
+LOOKED_AT = 16
+
+Sides = tuple[StoredImage, StoredImage]
+
+
+def read_pair(files: PairFiles, layout: Layout) -> Sides:
+    """Reads the images A and B of a pair.
+
+    Raises:
+        UserError: one cannot be read, or the file with both cannot be halved.
+    """
+    a = read_image(Path(files.a))
+    if files.b is not None:
+        return a, read_image(Path(files.b))
+    try:
+        halves = split_pair(a.pixels, layout)
+    except UserError as error:
+        raise UserError(f"cannot use {files.a}: {error}") from error
+    return StoredImage(halves[0], a.has_alpha), StoredImage(halves[1], a.has_alpha)
+
+
+def detect_format(settings: DataSettings, pairs: Sequence[PairFiles]) -> PairFormat:
+    """The format of most of the pairs looked at, with what the settings say of it.
+
+    Raises:
+        UserError: none of them can be read.
+        SettingsError: float images without `value_range`.
+    """
+    places = np.unique(np.linspace(0, len(pairs) - 1, LOOKED_AT).astype(int))
+    seen: list[Sides] = []
+    first_failure: UserError | None = None
+    for place in places:
+        try:
+            seen.append(read_pair(pairs[place], settings.layout))
+        except UserError as error:  # named again, with all others, by the check
+            first_failure = first_failure or error
+    if not seen:
+        assert first_failure is not None, "a listing holds pairs"
+        raise first_failure
+    a, b = ([sides[i] for sides in seen] for i in (0, 1))
+    found_input, found_target = (a, b) if settings.direction == "AtoB" else (b, a)
+    return pair_format(
+        settings, _commonest(found_input), _commonest(found_target), _extremes([*a, *b])
+    )
+
+
+def _commonest(images: Sequence[StoredImage]) -> tuple[int, DType]:
+    """Channels without transparency, and type; what differs is named by the check."""
+    kinds: Counter[Any] = Counter(
+        (image.pixels.shape[-1] - image.has_alpha, image.pixels.dtype.name) for image in images
+    )
+    return kinds.most_common(1)[0][0]
+
+
+def _extremes(images: Sequence[StoredImage]) -> str:
+    floats = [image.pixels for image in images if image.pixels.dtype == np.float32]
+    finite = [pixels[np.isfinite(pixels)] for pixels in floats]
+    finite = [values for values in finite if values.size]
+    if not finite:
+        return ""
+    low, high = min(v.min() for v in finite), max(v.max() for v in finite)
+    return f"{low:g} to {high:g} in the {len(images) // 2} pairs looked at"
