@@ -1,4 +1,4 @@
-"""Jitter moves both images of a pair alike; pixels here say where they come from."""
+"""Jitter and crops move both images of a pair alike; pixels here say where they come from."""
 
 import itertools
 
@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfpix2pix.data.augment import random_jitter
+from tfpix2pix.data.augment import Stream, center_crop, random_bits, random_crop, random_jitter
 
 # Equal and even numbers of places, so that draws which wrongly share a seed go together.
 HEIGHT, WIDTH, CROP = 13, 11, (8, 6)
 PLACES = 6
+SQUARE = (6, 6)
+SYMMETRIES = list(itertools.product([False, True], range(4)))  # upside down, quarter turns
 
 
 def eagerly(op):
@@ -21,7 +23,11 @@ def compiled(op):
     return tf.function(op, jit_compile=True)
 
 
-@pytest.fixture(params=[eagerly, tf.function, compiled], ids=lambda wrap: wrap.__name__)
+def in_tf_data(op):
+    return lambda *tensors: next(iter(tf.data.Dataset.from_tensors(tensors).map(op)))
+
+
+@pytest.fixture(params=[eagerly, tf.function, compiled, in_tf_data], ids=lambda wrap: wrap.__name__)
 def wrap(request):
     return request.param
 
@@ -53,8 +59,8 @@ def explanations(pair, jittered, size):
     ]
 
 
-def jitter(pair, seed, size=CROP, mirror=True, wrap=eagerly):
-    op = wrap(lambda a, b, seed: random_jitter(a, b, size, mirror, seed))
+def jitter(pair, seed, size=CROP, mirror=True, wrap=eagerly, **options):
+    op = wrap(lambda a, b, seed: random_jitter(a, b, size, mirror, seed, **options))
     return [image.numpy() for image in op(*map(tf.constant, pair), tf.constant(seed))]
 
 
@@ -95,6 +101,36 @@ def test_seed_alone_decides(wrap):
     np.testing.assert_array_equal(first[1], again[1])
     for other in [5, 7], [6, 6]:
         assert (op(tf.constant(other))[0].numpy() != first[0].numpy()).any()
+
+
+def frozen_jitter(input_image, target_image, crop_size, seed):
+    """What drew the jitter before there were other options, so that old runs stay repeatable."""
+    shape, (height, width) = tf.shape(input_image), crop_size
+    bits = tf.random.stateless_uniform([3, shape[0], 1], seed, None, None, tf.int32, alg="philox")
+    rows = bits[0] % (shape[1] - height + 1) + tf.range(height)
+    columns = tf.broadcast_to(tf.range(width), [shape[0], width])
+    columns = tf.where(bits[2] < 0, width - 1 - columns, columns)
+    columns = bits[1] % (shape[2] - width + 1) + columns
+
+    def take(image):
+        return tf.gather(
+            tf.gather(image, rows, axis=1, batch_dims=1), columns, axis=2, batch_dims=1
+        )
+
+    return take(input_image), take(target_image)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_jitter_without_other_options_draws_what_it_always_drew(wrap, dtype):
+    pair = [tf.constant(image.astype(dtype)) for image in coordinates(5)]
+    both = wrap(lambda a, b, seed: random_jitter(a, b, CROP, True, seed))
+    for seed in [0, 0], [7, 123], [2**31 - 1, 2**28 - 1]:
+        seed = tf.constant(seed)
+        for expected, image in zip(
+            frozen_jitter(*pair, CROP, seed), both(*pair, seed), strict=True
+        ):
+            assert image.dtype == dtype
+            np.testing.assert_array_equal(image, expected)
 
 
 def test_64_bit_seeds_are_taken():
@@ -146,3 +182,126 @@ def test_network_images_keep_their_type_and_values():
     for number in range(2):
         images = [image[number] for image in pair], [image[number] for image in jittered]
         assert len(explanations(*images, CROP)) == 1
+
+
+def symmetry(before, after):
+    """The one (upside down, quarter turns) that turns all images `before` into those `after`."""
+    (found,) = (
+        (upside_down, turns)
+        for upside_down, turns in SYMMETRIES
+        if all(
+            np.array_equal(np.rot90(image[::-1] if upside_down else image, turns), result)
+            for image, result in zip(before, after, strict=True)
+        )
+    )
+    return found
+
+
+@pytest.mark.parametrize(
+    ("vertical_mirror", "rotate"), [(True, False), (False, True), (True, True)]
+)
+def test_options_are_symmetries_of_the_jittered_images(wrap, vertical_mirror, rotate):
+    """Each option leaves alone what the others draw, so that one can look at it by itself."""
+    types = [np.uint16, np.float32]
+    pair = [image.astype(dtype) for image, dtype in zip(coordinates(16), types, strict=True)]
+    options = {"vertical_mirror": vertical_mirror, "rotate": rotate}
+    before, after = (
+        jitter(pair, [2, 3], SQUARE),
+        jitter(pair, [2, 3], SQUARE, True, wrap, **options),
+    )
+    assert [image.dtype for image in after] == types
+    eager = jitter(pair, [2, 3], SQUARE, **options)
+    assert all(np.array_equal(image, same) for image, same in zip(after, eager, strict=True))
+    found = [
+        symmetry([image[number] for image in before], [image[number] for image in after])
+        for number in range(16)
+    ]
+    assert {upside_down for upside_down, _ in found} == {False, vertical_mirror}
+    assert {turns for _, turns in found} == (set(range(4)) if rotate else {0})
+
+
+def test_all_symmetries_occur_about_equally_often():
+    pair = [tf.constant(image) for image in coordinates(16)]
+    plain = tf.function(lambda seed: random_jitter(*pair, SQUARE, True, seed)[0])
+    turned = tf.function(
+        lambda seed: random_jitter(*pair, SQUARE, True, seed, vertical_mirror=True, rotate=True)[0]
+    )
+    counts = dict.fromkeys(itertools.product([False, True], SYMMETRIES), 0)
+    for seed in range(100):
+        before, after = (op(tf.constant([7, seed])).numpy() for op in (plain, turned))
+        for one, other in zip(before, after, strict=True):
+            mirrored = bool(one[0, 0, 1] > one[0, -1, 1])
+            counts[mirrored, symmetry([one], [other])] += 1
+    np.testing.assert_allclose(np.array(list(counts.values())) / 1600, 1 / 16, atol=0.02)
+
+
+def test_a_crop_that_cannot_be_is_refused(wrap):
+    with pytest.raises(ValueError, match="rotate needs a square crop_size, not 8x6"):
+        jitter(coordinates(2), [0, 0], (8, 6), wrap=wrap, rotate=True)
+    with pytest.raises(ValueError, match="crop_size 8x12 is larger than the images"):
+        jitter(coordinates(2), [0, 0], (8, 12), wrap=wrap)
+
+
+def test_streams_of_one_seed_have_nothing_in_common():
+    bits = [random_bits([500], [3, 4], stream) for stream in Stream.__members__.values()]
+    assert len(set(np.concatenate(bits))) == 500 * len(bits)
+    for one, other in itertools.combinations(bits, 2):
+        assert abs(np.corrcoef(one, other)[0, 1]) < 0.15
+
+
+def test_pairs_of_any_size_are_cropped_at_one_place():
+    sizes = [(8, 6), (9, 6), (13, 11), (8, 20)]
+
+    def pairs():
+        for size in sizes:
+            yield tuple(image[0] for image in coordinates(1, *size))
+
+    signature = [tf.TensorSpec([None, None, channels], tf.uint8) for channels in (3, 2)]
+    dataset = tf.data.Dataset.from_generator(pairs, output_signature=tuple(signature))
+    dataset = dataset.map(lambda a, b: random_crop(a, b, CROP, tf.constant([1, 5])))
+    assert [tuple(spec.shape) for spec in dataset.element_spec] == [(*CROP, 3), (*CROP, 2)]
+    for pair, cropped in zip(pairs(), dataset.as_numpy_iterator(), strict=True):
+        ((_, _, mirrored),) = explanations(pair, cropped, CROP)
+        assert not mirrored
+        again = random_crop(*map(tf.constant, pair), CROP, tf.constant([1, 5], tf.int64))
+        for image, same in zip(cropped, again, strict=True):
+            np.testing.assert_array_equal(image, same)
+
+
+def test_random_crops_are_everywhere_about_equally_often():
+    pair = [tf.constant(image[0]) for image in coordinates(1)]
+    op = tf.function(lambda seed: random_crop(*pair, CROP, seed)[0][0, 0, :2])
+    places = np.array([op(tf.constant([7, seed])) for seed in range(1500)])
+    for offsets in places.T:
+        np.testing.assert_allclose(np.bincount(offsets) / 1500, 1 / PLACES, atol=0.04)
+    assert len(set(map(tuple, places))) == PLACES * PLACES
+
+
+@pytest.mark.parametrize(
+    ("shape", "place"), [((13, 11), (2, 2)), ((8, 6), (0, 0)), ((9, 20), (0, 7))]
+)
+def test_center_crop(shape, place):
+    pair = [image[0] for image in coordinates(1, *shape)]
+    cropped = in_tf_data(lambda a, b: center_crop(a, b, CROP))(*map(tf.constant, pair))
+    for image, result in zip(pair, cropped, strict=True):
+        np.testing.assert_array_equal(result, crop(image, CROP, *place, mirrored=False))
+
+
+@pytest.mark.parametrize("wrap", [eagerly, in_tf_data])
+@pytest.mark.parametrize(
+    "op",
+    [lambda a, b: random_crop(a, b, CROP, [1, 2]), lambda a, b: center_crop(a, b, CROP)],
+    ids=["random", "center"],
+)
+@pytest.mark.parametrize(
+    ("shape", "other", "message"),
+    [
+        ((7, 20), (7, 20), "the image is 7x20, smaller than crop_size 8x6"),
+        ((20, 5), (20, 5), "the image is 20x5, smaller than crop_size 8x6"),
+        ((20, 10), (20, 11), "input 20x10 and target 20x11 differ in size"),
+    ],
+)
+def test_crops_say_what_is_wrong_with_a_pair(wrap, op, shape, other, message):
+    pair = [tf.zeros([*size, 3], tf.uint8) for size in (shape, other)]
+    with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+        wrap(op)(*pair)
