@@ -19,8 +19,11 @@ SEEDS_PER_SPLIT = 100_000  # far more than any split has pairs, so that splits n
 class DrawnFacades(tfds.core.GeneratorBasedBuilder):
     """House fronts drawn from a seed, and their label maps in the CMP palette."""
 
-    VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES: ClassVar[dict[str, str]] = {"1.0.0": "First version."}
+    VERSION = tfds.core.Version("1.1.0")
+    RELEASE_NOTES: ClassVar[dict[str, str]] = {
+        "1.1.0": "Records stay in the order of their names.",
+        "1.0.0": "First version.",
+    }
     # Left to itself, TFDS looks this up with importlib_resources, which it does not depend on.
     code_path = pathlib.Path(__file__)
     # Pairs per split, in the order that seeds are given out; a subclass may shrink it.
@@ -39,6 +42,7 @@ class DrawnFacades(tfds.core.GeneratorBasedBuilder):
             builder=self,
             description=self.__doc__,
             features=tfds.features.FeaturesDict(features),
+            disable_shuffling=True,
         )
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict:
