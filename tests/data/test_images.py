@@ -8,6 +8,7 @@ import tensorflow as tf
 from PIL import Image
 
 from tfpix2pix.data import images
+from tfpix2pix.data.formats import ImageFormat
 
 
 def eagerly(op, *arguments):
@@ -87,7 +88,7 @@ def test_broken_bytes_are_refused(run, content):
 
 def test_split_gives_left_and_right(run):
     pair = noise(5, 14)
-    left, right = run(images.split_side_by_side, tf.constant(pair))
+    left, right = run(images.split_pair, tf.constant(pair))
     np.testing.assert_array_equal(left, pair[:, :7])
     np.testing.assert_array_equal(right, pair[:, 7:])
 
@@ -95,7 +96,7 @@ def test_split_gives_left_and_right(run):
 @pytest.mark.parametrize("width", [1, 13])
 def test_split_refuses_an_odd_width(run, width):
     with pytest.raises(tf.errors.InvalidArgumentError, match="must have an even width"):
-        run(images.split_side_by_side, tf.constant(noise(5, width)))
+        run(images.split_pair, tf.constant(noise(5, width)))
 
 
 # Resizing, against separable resampling by a matrix for the rows and one for the columns
@@ -220,3 +221,93 @@ def test_a_bmp_with_a_colour_palette_is_refused_not_misread():
     image.convert("P").save(file, "BMP")
     with pytest.raises(tf.errors.InvalidArgumentError, match="palette: save it as PNG"):
         images.decode_image(tf.constant(file.getvalue()))
+
+
+# Other types than 8-bit RGB
+
+GRAY16 = ImageFormat(1, "uint16", (0.0, 65535.0))
+TWELVE_BITS = ImageFormat(1, "uint16", (0.0, 4095.0))
+FLOATS = ImageFormat(2, "float32", (-1000.0, 3000.0))
+
+
+@pytest.mark.parametrize(
+    ("image_format", "stored", "scaled"),
+    [
+        (GRAY16, [0, 65535], [-1, 1]),
+        (TWELVE_BITS, [0, 4095], [-1, 1]),
+        (FLOATS, [-1000, 0, 1000, 3000], [-1, -0.5, 0, 1]),
+    ],
+)
+def test_the_value_range_becomes_minus_one_to_one_and_back(image_format, stored, scaled):
+    image = tf.constant(stored, image_format.dtype)[:, tf.newaxis, tf.newaxis]
+    in_network = images.to_network_range(image, image_format)
+    np.testing.assert_allclose(in_network[:, 0, 0], scaled, atol=1e-6)
+    back = images.from_network_range(in_network, image_format)
+    assert back.dtype == image_format.dtype
+    np.testing.assert_allclose(back, image, atol=1e-3)
+    unit = images.to_unit_range(image, image_format)
+    np.testing.assert_allclose(unit[:, 0, 0], (np.array(scaled) + 1) / 2, atol=1e-6)
+
+
+def test_every_16_bit_value_comes_back():
+    image = tf.range(65536)[:, tf.newaxis, tf.newaxis]
+    there = images.to_network_range(tf.cast(image, tf.uint16), GRAY16)
+    back = images.from_network_range(there, GRAY16)
+    np.testing.assert_array_equal(tf.cast(back, tf.int32), image)
+
+
+def test_values_outside_the_range_are_clipped():
+    image = tf.constant([-5000.0, 9000.0])[:, tf.newaxis, tf.newaxis]
+    np.testing.assert_array_equal(images.to_network_range(image, FLOATS)[:, 0, 0], [-1, 1])
+    np.testing.assert_array_equal(images.from_network_range(image, FLOATS)[:, 0, 0], [-1000, 3000])
+
+
+@pytest.mark.parametrize("method", ["bicubic", "area", "nearest"])
+@pytest.mark.parametrize("dtype", ["uint16", "float32"])
+def test_resizing_keeps_the_type_and_flat_values(method, dtype):
+    flat = np.full((9, 13, 2), 40000, dtype)
+    resized = images.resize(flat, (5, 7), method)
+    assert resized.dtype == dtype
+    np.testing.assert_allclose(resized, 40000, rtol=1e-6)
+
+
+def png16(image):
+    return tf.io.encode_png(tf.constant(image, tf.uint16)).numpy()
+
+
+def test_16_bit_pngs_keep_their_bits_and_are_not_taken_for_8_bit():
+    image = noise(5, 6).astype(np.uint16)[..., :1] * 257 + 3
+    decoded = images.decode_without_loss(tf.constant(png16(image)), GRAY16)
+    np.testing.assert_array_equal(decoded, image)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="a 16-bit image in a set"):
+        images.decode_without_loss(tf.constant(png16(image)))
+    # A served model takes them, and drops the bits that it was not trained on.
+    np.testing.assert_array_equal(
+        images.decode_image(tf.constant(png16(image)))[..., :1], image >> 8
+    )
+
+
+def test_colours_are_not_taken_for_gray_unless_told():
+    gray = ImageFormat(1)
+    content = tf.io.encode_png(noise(5, 6))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="with colours in a set"):
+        images.decode_without_loss(content, gray)
+    luma = images.decode_without_loss(content, gray, reduce=True)
+    weights = np.array([0.2989, 0.587, 0.114])
+    np.testing.assert_allclose(luma[..., 0], noise(5, 6) @ weights, atol=1)
+
+
+def test_a_pair_may_stand_top_and_bottom():
+    pair = noise(10, 6)
+    top, bottom = images.split_pair(tf.constant(pair), "top_bottom")
+    np.testing.assert_array_equal(top, pair[:5])
+    np.testing.assert_array_equal(bottom, pair[5:])
+    with pytest.raises(tf.errors.InvalidArgumentError, match="an even height"):
+        images.split_pair(tf.constant(pair[:9]), "top_bottom")
+
+
+def test_8_bits_are_spread_over_16_from_any_file():
+    gray = noise(8, 8, 1) * 0 + 255
+    for encode in (tf.io.encode_png, tf.io.encode_jpeg):
+        decoded = images.decode_image(encode(gray), GRAY16)
+        np.testing.assert_array_equal(decoded, 65535)

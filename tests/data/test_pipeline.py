@@ -133,7 +133,7 @@ def test_evaluation_sees_all_pairs_in_order(batch_size, sizes):
 
 def test_fetching_resizes_each_image_in_its_own_way(pairs_folder):
     pairs = open_pairs(str(pairs_folder), "train")
-    resizing = Resizing((20, 30), input_method="nearest", target_method="area")
+    resizing = Resizing((20, 30), input_interpolation="nearest", target_interpolation="area")
     fetch = fetcher(pairs, resizing)
     for index in range(6):
         input_image, target_image = pairs.load(index)

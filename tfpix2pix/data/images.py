@@ -1,34 +1,101 @@
 """Image operations: [H, W, C] or [B, H, W, C] tensors, usable eagerly and inside tf.data.
 
-As stored, and through the pipeline, images are uint8 in [0, 255]; in the networks they are
-float32 in [-1, 1].
+As stored, and through the pipeline, images are uint8, uint16 or float32, as their `ImageFormat`
+says; in the networks they are float32 in [-1, 1].
 """
-
-from typing import Literal
 
 import tensorflow as tf
 
-Resize = Literal["bicubic", "area", "nearest"]
-
-CHANNELS = 3
+from tfpix2pix.config.settings import Interpolation
+from tfpix2pix.data.formats import INTEGER_RANGES, RGB, Colour, ImageFormat
 
 # Where a BMP file says how many bits a pixel has, and where its palette begins.
 BMP_BITS = 28
 BMP_PALETTE_START = 54
+# Where a PNG file says how many bits a value has.
+PNG_START = b"\x89PNG\r\n\x1a\n"
+PNG_BITS = 24
 
 
-def decode_image(content: tf.Tensor) -> tf.Tensor:
-    """Decodes JPEG, PNG or BMP bytes (scalar string) to RGB uint8 [H, W, 3].
+def decode_image(content: tf.Tensor, image_format: ImageFormat = RGB) -> tf.Tensor:
+    """Decodes JPEG, PNG or BMP bytes (scalar string) to [H, W, C] of the format's type.
 
-    Gray images are repeated over the three channels, transparency is dropped.
+    Gray images are repeated over three channels, colours become luma where one channel is wanted,
+    transparency is dropped unless it makes up the wanted channels, bits are reduced where 8 are
+    wanted and spread where 16 are.
 
     Raises:
         tf.errors.InvalidArgumentError: the bytes are no such image, or a truncated one.
     """
     _refuse_palette_bmp(content)
-    image = tf.io.decode_image(content, channels=CHANNELS, expand_animations=False)
-    image.set_shape([None, None, CHANNELS])
-    return image
+    channels = image_format.channels
+    decoded = channels if channels in (1, 3, 4) else 0
+    return _with_channels(_decode(content, decoded, image_format.dtype), channels)
+
+
+def decode_without_loss(
+    content: tf.Tensor, image_format: ImageFormat = RGB, *, reduce: bool = False
+) -> tf.Tensor:
+    """As `decode_image`, but refuses to drop bits, and colours unless `reduce` allows it.
+
+    Raises:
+        tf.errors.InvalidArgumentError: also where something would be lost.
+    """
+    if image_format.dtype == "uint8":
+        tf.debugging.assert_equal(
+            _has_16_bits(content), False, "a 16-bit image in a set that was taken for 8-bit"
+        )
+    if reduce or image_format.channels > 1:
+        return decode_image(content, image_format)
+    _refuse_palette_bmp(content)
+    image = _decode(content, 0, image_format.dtype)
+    tf.debugging.assert_less(
+        tf.shape(image)[-1],
+        3,
+        "an image with colours in a set that was taken for gray (say so with input_channels or "
+        "output_channels, if gray is what you want, or 3 if not)",
+    )
+    return _with_channels(image[..., :1], 1)
+
+
+def _decode(content: tf.Tensor, channels: int, dtype: str) -> tf.Tensor:
+    def decode(dtype: tf.DType) -> tf.Tensor:
+        return tf.io.decode_image(content, channels, dtype, expand_animations=False)
+
+    if dtype == "uint8":
+        return decode(tf.uint8)
+    # Left to itself, TensorFlow makes 65280 of a JPEG's 255, not 65535.
+    return tf.cond(
+        _has_16_bits(content),
+        lambda: decode(tf.uint16),
+        lambda: tf.cast(decode(tf.uint8), tf.uint16) * 257,
+    )
+
+
+def _has_16_bits(content: tf.Tensor) -> tf.Tensor:
+    """Whether it is a PNG of 16 bits; no other file that TensorFlow decodes has so many."""
+    start = tf.strings.join([content, tf.constant(bytes(PNG_BITS + 1))])
+    is_png = tf.strings.substr(start, 0, len(PNG_START)) == tf.constant(PNG_START)
+    bits = tf.io.decode_raw(tf.strings.substr(start, PNG_BITS, 1), tf.uint8)[0]
+    return is_png & (bits == 16)
+
+
+def _with_channels(image: tf.Tensor, channels: int) -> tf.Tensor:
+    tf.debugging.assert_equal(
+        tf.shape(image)[-1], channels, f"an image without the {channels} channels of the set"
+    )
+    return tf.ensure_shape(image, [None, None, channels])
+
+
+def label_numbers(image: tf.Tensor, palette: tuple[Colour, ...]) -> tf.Tensor:
+    """The class of each pixel: RGB uint8 [H, W, 3] -> uint8 [H, W, 1].
+
+    A colour that is not in the palette, as JPEG makes them, counts as the nearest one.
+    """
+    colours = tf.constant(palette, tf.int32)
+    difference = tf.cast(image, tf.int32)[..., tf.newaxis, :] - colours
+    nearest = tf.argmin(tf.reduce_sum(difference**2, axis=-1), axis=-1)
+    return tf.cast(nearest, tf.uint8)[..., tf.newaxis]
 
 
 def _refuse_palette_bmp(content: tf.Tensor) -> None:
@@ -46,38 +113,64 @@ def _refuse_palette_bmp(content: tf.Tensor) -> None:
     )
 
 
-def split_side_by_side(pair: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Splits [H, 2W, C] into its left and right halves, [H, W, C] each.
+def split_pair(pair: tf.Tensor, layout: str = "left_right") -> tuple[tf.Tensor, tf.Tensor]:
+    """Splits [H, 2W, C] into its left and right halves, or [2H, W, C] into upper and lower.
 
     Raises:
-        tf.errors.InvalidArgumentError: the width is odd.
+        tf.errors.InvalidArgumentError: the side that is halved is odd.
     """
-    width = tf.shape(pair)[1]
+    axis, side = {"left_right": (1, "width"), "top_bottom": (0, "height")}[layout]
+    length = tf.shape(pair)[axis]
     tf.debugging.assert_equal(
-        width % 2, 0, "a side-by-side pair must have an even width: two images of equal size"
+        length % 2, 0, f"a pair in one file must have an even {side}: two images of equal size"
     )
-    return pair[:, : width // 2], pair[:, width // 2 :]
+    if axis == 1:
+        return pair[:, : length // 2], pair[:, length // 2 :]
+    return pair[: length // 2], pair[length // 2 :]
 
 
-def resize(image: tf.Tensor, size: tuple[int, int], method: Resize) -> tf.Tensor:
-    """Resizes uint8 [H, W, C] to uint8 [*size, C], antialiased where the method has that.
+def resize(image: tf.Tensor, size: tf.Tensor | tuple[int, int], method: Interpolation) -> tf.Tensor:
+    """Resizes [H, W, C] to [*size, C] of the same type, antialiased where the method has that.
 
     An image that has the size already is returned unchanged.
     """
+    image = tf.convert_to_tensor(image)
     if method == "nearest":
         resized = tf.image.resize(image, size, "nearest")
     else:
         floats = tf.image.resize(image, size, method, antialias=True)
-        resized = tf.saturate_cast(tf.round(floats), tf.uint8)
-    resized.set_shape([*size, image.shape[-1]])
+        resized = tf.saturate_cast(
+            tf.round(floats) if image.dtype.is_integer else floats, image.dtype
+        )
+    if isinstance(size, tuple):
+        resized.set_shape([*size, image.shape[-1]])
     return resized
 
 
-def to_network_range(image: tf.Tensor) -> tf.Tensor:
-    """uint8 [0, 255] -> float32 [-1, 1]."""
-    return tf.cast(image, tf.float32) / 127.5 - 1.0
+def to_network_range(image: tf.Tensor, image_format: ImageFormat = RGB) -> tf.Tensor:
+    """Stored values -> float32 in [-1, 1]; class numbers -> 0 or 1 in a channel for each class.
+
+    Values outside the format's range are clipped.
+    """
+    if image_format.palette:
+        return tf.one_hot(image[..., 0], len(image_format.palette))
+    low, high = image_format.value_range
+    scaled = (tf.cast(image, tf.float32) - low) / ((high - low) / 2) - 1.0
+    if (low, high) == INTEGER_RANGES.get(image_format.dtype):
+        return scaled
+    return tf.clip_by_value(scaled, -1.0, 1.0)
 
 
-def from_network_range(image: tf.Tensor) -> tf.Tensor:
-    """float32 [-1, 1] -> uint8 [0, 255], rounded; what lies outside is clipped."""
-    return tf.saturate_cast(tf.round((image + 1.0) * 127.5), tf.uint8)
+def from_network_range(image: tf.Tensor, image_format: ImageFormat = RGB) -> tf.Tensor:
+    """float32 [-1, 1] -> stored values, rounded for whole numbers; what lies outside is clipped."""
+    low, high = image_format.value_range
+    values = tf.clip_by_value((image + 1.0) * ((high - low) / 2) + low, low, high)
+    if image_format.dtype == "float32":
+        return values
+    return tf.saturate_cast(tf.round(values), tf.as_dtype(image_format.dtype))
+
+
+def to_unit_range(image: tf.Tensor, image_format: ImageFormat = RGB) -> tf.Tensor:
+    """Stored values -> float32 in [0, 1], as metrics take them."""
+    low, high = image_format.value_range
+    return tf.clip_by_value((tf.cast(image, tf.float32) - low) / (high - low), 0.0, 1.0)

@@ -1,22 +1,23 @@
-"""Where pairs come from: a folder of side-by-side images, or a prepared set.
+"""One split of a paired set, whatever it comes from: names, and a function that loads the i-th.
 
-Every source is a `Pairs`: names, and a function that loads the i-th pair, which runs inside
-tf.data. Images are uint8 [H, W, 3], of the size they are stored in.
+Loading runs inside tf.data. Images are [H, W, C] of the size and type they are stored in.
 """
 
 import dataclasses
 import hashlib
 import os
-from collections.abc import Callable, Iterable
-from pathlib import Path
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import tensorflow as tf
 
-from tfpix2pix.data import images
-from tfpix2pix.data.sources import PREPARED_SETS, check_source, list_images
+from tfpix2pix.config import DataSettings, resolve
+from tfpix2pix.data.formats import RGB_PAIRS, PairFormat
+from tfpix2pix.data.sources import RECORD_KINDS, Listing, kind_of, usable_listing
 from tfpix2pix.errors import UserError
 
 ImagePair = tuple[tf.Tensor, tf.Tensor]
+Load = Callable[[tf.Tensor], ImagePair]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,82 +26,85 @@ class Pairs:
 
     Attributes:
         names: of the pairs, in the order of their indices.
-        load: int64 scalar index -> (input_image, target_image), uint8 [H, W, 3].
+        load: int64 scalar index -> (input_image, target_image), [H, W, C] each, of the format's
+            channels and types; a label map as RGB.
         origin: where they come from, for messages.
+        format: what the images are.
+        identity: changes with the contents; default: made of the names.
     """
 
-    names: tuple[str, ...]
-    load: Callable[[tf.Tensor], ImagePair]
+    names: Sequence[str]
+    load: Load
     origin: str
+    format: PairFormat = RGB_PAIRS
+    identity: str = ""
 
     def __len__(self) -> int:
         return len(self.names)
 
     def fingerprint(self) -> str:
         """Changes when a pair is added, removed or renamed."""
-        return hashlib.sha256(os.fsencode("\n".join(self.names))).hexdigest()[:16]
+        names = self.identity or "\n".join(self.names)
+        return hashlib.sha256(os.fsencode(names)).hexdigest()[:16]
 
-    def find_broken(self, indices: Iterable[int]) -> UserError | None:
-        """The first of these pairs that cannot be loaded, as an error that names it."""
+    def find_broken(self, indices: Iterable[int], fetch: Load | None = None) -> UserError | None:
+        """The first of these pairs that cannot be loaded (or fetched), as an error that names it.
+
+        Args:
+            indices: of the pairs to try.
+            fetch: what is tried on each; default: `load`.
+        """
         for index in indices:
             try:
-                self.load(tf.constant(index, tf.int64))
+                (fetch or self.load)(tf.constant(index, tf.int64))
             except tf.errors.OpError as error:
                 reason = plain_reason(error)
                 return UserError(
-                    f"cannot use {self.origin}/{self.names[index]}: {reason}. Expected a JPEG, PNG "
-                    "or BMP with two images of equal size side by side: mend it or take it out"
+                    f"cannot use {self.origin}/{self.names[index]}: {reason}. Mend it or take it "
+                    "out, or leave out all that cannot be used with --on-bad skip"
                 )
         return None
 
 
-def open_pairs(
-    data: str, split: str, *, direction: str = "AtoB", data_dir: str | None = None
-) -> Pairs:
+def open_pairs(data: str | DataSettings, split: str, **settings: Any) -> Pairs:
     """Opens one split of a data set.
 
     Args:
-        data: a folder that holds train/, val/ or test/, or the name of a prepared set.
+        data: what `--data` may name, such as a folder; or complete settings.
         split: `"train"`, `"val"` or `"test"`.
-        direction: `"AtoB"`: the left image is the input, the right one the target; or `"BtoA"`.
-        data_dir: where prepared sets are kept; default: TFDS' own place.
+        settings: any data settings by name, such as `direction="BtoA"`, where `data` names a set.
 
     Raises:
-        UserError: there is no such set, folder or split, or it is empty.
+        UserError: there is no such set, folder or split, or it holds no pairs.
+        SettingsError: unknown settings, or float images without `value_range`.
     """
-    check_source(data, split)
-    if data in PREPARED_SETS:
-        return _prepared_pairs(data, split, direction, data_dir)
-    return _folder_pairs(Path(data).expanduser(), split, direction)
+    if isinstance(data, str):
+        data = resolve(flags={"data": data, **settings}).data
+    listing = None if kind_of(data.data) in RECORD_KINDS else usable_listing(data, split)
+    return open_splits(data, listing, [split])[split]
 
 
-def _folder_pairs(root: Path, split: str, direction: str) -> Pairs:
-    files = list_images(root / split)
-    paths = tf.constant([os.fsencode(file) for file in files])
+def open_splits(
+    settings: DataSettings, listing: Listing | None, splits: Sequence[str] | None = None
+) -> dict[str, Pairs]:
+    """Opens some splits of a data set, or all that it has; all have one format.
 
-    def load(index: tf.Tensor) -> ImagePair:
-        pair = images.decode_image(tf.io.read_file(paths[index]))
-        return _directed(*images.split_side_by_side(pair), direction)
+    Args:
+        settings: of the data.
+        listing: the pairs of a folder or a manifest; None for sets of records.
+        splits: of the set.
 
-    return Pairs(tuple(file.name for file in files), load, str(root / split))
+    Raises:
+        UserError: see `open_pairs`.
+    """
+    if listing is not None:
+        from tfpix2pix.data.file_pairs import open_file_splits
 
-
-def _prepared_pairs(name: str, split: str, direction: str, data_dir: str | None) -> Pairs:
+        return open_file_splits(settings, listing, splits)
     # Imported here: TFDS takes a second to import, and folders do without it.
-    from tfpix2pix.data.builders.loading import read_examples
+    from tfpix2pix.data.record_pairs import open_record_splits
 
-    names, encoded_a, encoded_b = read_examples(name, split, data_dir)
-    bytes_a, bytes_b = tf.constant(encoded_a), tf.constant(encoded_b)
-
-    def load(index: tf.Tensor) -> ImagePair:
-        a, b = images.decode_image(bytes_a[index]), images.decode_image(bytes_b[index])
-        return _directed(a, b, direction)
-
-    return Pairs(tuple(names), load, f"{name}/{split}")
-
-
-def _directed(a: tf.Tensor, b: tf.Tensor, direction: str) -> ImagePair:
-    return (a, b) if direction == "AtoB" else (b, a)
+    return open_record_splits(settings, splits)
 
 
 def plain_reason(error: tf.errors.OpError) -> str:
@@ -108,4 +112,6 @@ def plain_reason(error: tf.errors.OpError) -> str:
     message = error.message.split("[Op:")[0].split("\n")[0]
     if "}}" in message:
         message = message.rsplit("}}", 1)[1]
+    if "UserError: " in message:  # from a Python function in the graph
+        message = message.split("UserError: ", 1)[1]
     return message.strip(" .") or type(error).__name__

@@ -1,0 +1,148 @@
+"""What a check found, for people and for programs."""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from tfpix2pix.data.formats import PairFormat
+from tfpix2pix.data.pair_checks import Size
+from tfpix2pix.data.sources import Problem
+
+SHOWN_PROBLEMS = 20
+SHOWN_NAMES = 4
+SHOWN_KINDS = 3
+PLAIN_SIZES = 100
+
+
+class Finding(NamedTuple):
+    """What one may want to look at, and the files or pairs where it was found."""
+
+    what: str
+    names: tuple[str, ...]
+
+    def line(self, shown: int = SHOWN_NAMES) -> str:
+        """One line: what, in how many, and the first names."""
+        more = f" and {len(self.names) - shown} more" if len(self.names) > shown else ""
+        return f"{self.what} ({len(self.names)}): {', '.join(self.names[:shown])}{more}"
+
+
+@dataclasses.dataclass(frozen=True)
+class SideFacts:
+    """What the input or the target images are as stored.
+
+    Attributes:
+        sizes: how many images have which height and width.
+        kinds: how many have which channels and type, such as `RGB uint8`.
+    """
+
+    sizes: Mapping[Size, int]
+    kinds: Mapping[str, int]
+
+    def line(self) -> str:
+        """`RGB uint8, 256x256`, or the commonest of several."""
+        return f"{_commonest(self.kinds, 'kinds')}, {self._sizes()}" if self.sizes else "none read"
+
+    def _sizes(self) -> str:
+        shown = {f"{height}x{width}": count for (height, width), count in self.sizes.items()}
+        if len(shown) == 1:
+            return next(iter(shown))
+        lowest, highest = (f"{size[0]}x{size[1]}" for size in self._extremes())
+        return f"{_commonest(shown, 'sizes')}, all within {lowest} to {highest}"
+
+    def _extremes(self) -> tuple[Size, Size]:
+        heights, widths = zip(*self.sizes, strict=True)
+        return (min(heights), min(widths)), (max(heights), max(widths))
+
+    def to_plain(self) -> dict[str, Any]:
+        """As JSON holds it; of many sizes the commonest."""
+        commonest = Counter(self.sizes).most_common(PLAIN_SIZES)
+        lowest, highest = self._extremes() if self.sizes else (None, None)
+        return {
+            "kinds": dict(self.kinds),
+            "different_sizes": len(self.sizes),
+            "sizes": [{"size": list(size), "images": count} for size, count in commonest],
+            "smallest": lowest and list(lowest),
+            "largest": highest and list(highest),
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class CheckReport:
+    """What was found in a set of pairs.
+
+    Attributes:
+        origin: the folder or manifest.
+        pairs: how many each split holds.
+        looked_at: how many pairs were read.
+        made_splits: whether the splits were made by the names' hash.
+        pair_format: what the images were expected to be.
+        inputs, targets: what they are as stored.
+        problems: what breaks training or makes a wrong pair.
+        warnings: what one may want to look at.
+        bad: the indices of the pairs with problems, by split.
+    """
+
+    origin: str
+    pairs: Mapping[str, int]
+    looked_at: int
+    made_splits: bool
+    pair_format: PairFormat
+    inputs: SideFacts
+    targets: SideFacts
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[Finding, ...] = ()
+    bad: Mapping[str, frozenset[int]] = dataclasses.field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        """All pairs, looked at or not."""
+        return sum(self.pairs.values())
+
+    def headline(self) -> str:
+        """How many pairs, in which splits, and how many of them were looked at."""
+        splits = ", ".join(f"{split} {count}" for split, count in self.pairs.items())
+        made = ", split by a hash of their names" if self.made_splits else ""
+        all_ = self.looked_at == self.total
+        looked = "all looked at" if all_ else f"{self.looked_at} of them looked at"
+        return f"{self.origin}: {self.total} pairs ({splits}{made}), {looked}"
+
+    def lines(self, shown: int | None = SHOWN_PROBLEMS) -> list[str]:
+        """For people; of many problems the first `shown`, or all of them where that is None."""
+        problems = [f"problem: {name}: {reason}" for name, reason in self.problems[:shown]]
+        if len(self.problems) > len(problems):
+            problems.append(f"... and {len(self.problems) - len(problems)} more problems")
+        return [
+            self.headline(),
+            f"inputs: {self.inputs.line()}",
+            f"targets: {self.targets.line()}",
+            *(f"warning: {finding.line()}" for finding in self.warnings),
+            *problems,
+            f"{len(self.problems) or 'no'} problem{'s' * (len(self.problems) != 1)}",
+        ]
+
+    def all_lines(self) -> list[str]:
+        """For people, with every problem."""
+        return self.lines(shown=None)
+
+    def to_plain(self) -> dict[str, Any]:
+        """As JSON holds it, with every problem and warning."""
+        return {
+            "origin": self.origin,
+            "pairs": dict(self.pairs),
+            "looked_at": self.looked_at,
+            "made_splits": self.made_splits,
+            "format": self.pair_format.to_plain(),
+            "inputs": self.inputs.to_plain(),
+            "targets": self.targets.to_plain(),
+            "problems": [problem._asdict() for problem in self.problems],
+            "warnings": [{"what": what, "names": list(names)} for what, names in self.warnings],
+        }
+
+
+def _commonest(counts: Mapping[str, int], what: str) -> str:
+    if len(counts) == 1:
+        return next(iter(counts))
+    most: Sequence[tuple[str, int]] = Counter(counts).most_common(SHOWN_KINDS)
+    shown = ", ".join(f"{name} ({count})" for name, count in most)
+    return shown if len(counts) <= SHOWN_KINDS else f"{len(counts)} {what}, mostly {shown}"

@@ -1,0 +1,131 @@
+"""Random access to the shards of a TFDS set, so that a set of any size is shuffled as a whole.
+
+Only the records asked for are read; what stays in memory is the operating system's to decide.
+"""
+
+import hashlib
+import json
+import os
+import struct
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from tfpix2pix.errors import UserError
+
+# A TFRecord file is a chain of: length (8 bytes), its checksum (4), the record, its checksum (4).
+TFRECORD_HEADER = 12
+TFRECORD_FOOTER = 4
+# Bytes at each end of a file that tell whether it is another.
+LOOKED_AT = 1 << 16
+
+
+class TFRecordShards:
+    """The records of some TFRecord files; finds where each lies when opened."""
+
+    def __init__(self, paths: Sequence[str]):
+        """Reads the lengths of all records.
+
+        Raises:
+            OSError: a file is missing.
+            ValueError: a file is cut short.
+        """
+        self._places = [
+            (path, start, length) for path in paths for start, length in _record_places(path)
+        ]
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, index: int) -> bytes:
+        path, start, length = self._places[index]
+        # Opened anew: a set may have more files than a process may hold open.
+        with Path(path).open("rb", buffering=0) as file:
+            file.seek(start)
+            return file.read(length)
+
+
+def _record_places(path: str) -> Iterator[tuple[int, int]]:
+    with Path(path).open("rb", buffering=0) as file:
+        place, size = 0, os.fstat(file.fileno()).st_size
+        while place < size:
+            file.seek(place)
+            header = file.read(TFRECORD_HEADER)
+            length = struct.unpack("<Q", header[:8])[0] if len(header) == TFRECORD_HEADER else size
+            start = place + TFRECORD_HEADER
+            place = start + length + TFRECORD_FOOTER
+            if place > size:
+                raise ValueError(f"{path} is cut short")
+            yield start, length
+
+
+def open_shards(paths: Sequence[str], file_format: str) -> Any:
+    """The records of some shards, by number: has `len()` and `[index]`, which gives bytes.
+
+    Raises:
+        UserError: they are of a format that has no random access here.
+        OSError, ValueError, RuntimeError: they cannot be opened.
+    """
+    if file_format == "tfrecord":
+        return TFRecordShards(paths)
+    if file_format != "array_record":
+        raise UserError(f"{paths[0]}: {file_format} files: expected array_record or tfrecord")
+    try:
+        from array_record.python.array_record_data_source import ArrayRecordDataSource
+    except ImportError as error:
+        raise UserError(
+            "reading array_record files needs the package array_record, which this platform may "
+            "lack: prepare the set as tfrecord"
+        ) from error
+    return ArrayRecordDataSource(list(paths))
+
+
+class RecordNames(Sequence):
+    """The names of pairs in records, each read when it is asked for."""
+
+    def __init__(self, length: int, name_of: Callable[[int], str]):
+        self._length = length
+        self._name_of = name_of
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, index: Any) -> Any:
+        chosen = range(self._length)[index]
+        return [self[i] for i in chosen] if isinstance(index, slice) else self._name_of(chosen)
+
+
+def shard_paths(builder: tfds.core.DatasetBuilder, split: str) -> list[str]:
+    """The files of a split, in order."""
+    return [os.fspath(path) for path in builder.info.splits[split].filepaths]
+
+
+def identity(builder: tfds.core.DatasetBuilder, split: str) -> str:
+    """Changes when a set is prepared anew with other contents; moving it changes nothing.
+
+    Both ends of each file are looked at: images stored as they are differ without differing in
+    size.
+    """
+    facts = [builder.info.full_name, builder.info.splits[split].shard_lengths]
+    digest = hashlib.sha256(json.dumps(facts).encode())
+    for path in shard_paths(builder, split):
+        with Path(path).open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            digest.update(size.to_bytes(8, "big"))
+            for end in (0, max(size - LOOKED_AT, 0)):
+                file.seek(end)
+                digest.update(file.read(LOOKED_AT))
+    return digest.hexdigest()[:16]
+
+
+def reader(shards: Any) -> Callable[[tf.Tensor], tf.Tensor]:
+    """int64 scalar index -> its record, scalar string; runs inside tf.data."""
+
+    def read(index: tf.Tensor) -> tf.Tensor:
+        record = tf.numpy_function(lambda i: shards[int(i)], [index], tf.string, stateful=False)
+        return tf.ensure_shape(record, [])
+
+    return read
