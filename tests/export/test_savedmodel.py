@@ -7,6 +7,7 @@ from c_loader import LoaderError, run_in_c_loader
 
 from tfpix2pix.errors import UserError
 from tfpix2pix.export.savedmodel import export_savedmodel
+from tfpix2pix.inference.files import FileTranslator
 from tfpix2pix.inference.predict import find_jobs, predict_files
 from tfpix2pix.inference.translator import Translator
 from tfpix2pix.models import unet_generator
@@ -50,7 +51,10 @@ def predicted(translator, encoded, tmp_path_factory):
         (folder / f"{number}.png").write_bytes(content)
     jobs, failures = find_jobs([folder], tmp_path_factory.mktemp("outputs"))
     assert not failures
-    return [prediction.output.read_bytes() for prediction in predict_files(translator, jobs)]
+    return [
+        prediction.output.read_bytes()
+        for prediction in predict_files(FileTranslator(translator), jobs)
+    ]
 
 
 def test_serving_default_gives_predicts_pngs_byte_for_byte(exported, encoded, predicted):

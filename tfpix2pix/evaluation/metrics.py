@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable
 import keras
 import tensorflow as tf
 
-from tfpix2pix.data.images import to_network_range
+from tfpix2pix.data.formats import RGB_PAIRS, PairFormat
+from tfpix2pix.data.images import to_network_range, to_unit_range
 
 ImageMetric = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
@@ -31,21 +32,24 @@ def ssim(target_image: tf.Tensor, generated_image: tf.Tensor) -> tf.Tensor:
 METRICS: dict[str, ImageMetric] = {"l1": l1, "psnr": psnr, "ssim": ssim}
 
 
-def make_validator(generator: keras.Model) -> Callable[[tf.data.Dataset], dict[str, float]]:
+def make_validator(
+    generator: keras.Model, formats: PairFormat = RGB_PAIRS
+) -> Callable[[tf.data.Dataset], dict[str, float]]:
     """Compiles a function that averages `METRICS` over a data set.
 
     Args:
         generator: run as at inference, with statistics per image and without dropout.
+        formats: of the images; the target's value range becomes [0, 1].
 
     Returns:
-        A function of a dataset of (input_image, target_image) batches, uint8 [B, H, W, C], that
+        A function of a dataset of (input_image, target_image) batches, [B, H, W, C], that
         returns the mean of each metric over all images.
     """
 
     @tf.function(reduce_retracing=True)
     def measure(input_image: tf.Tensor, target_image: tf.Tensor) -> dict[str, tf.Tensor]:
-        generated_image = generator(to_network_range(input_image), training=False)
-        pair = tf.cast(target_image, tf.float32) / 255.0, (generated_image + 1.0) / 2.0
+        generated_image = generator(to_network_range(input_image, formats.input), training=False)
+        pair = to_unit_range(target_image, formats.target), (generated_image + 1.0) / 2.0
         return {name: metric(*pair) for name, metric in METRICS.items()}
 
     def validate(batches: tf.data.Dataset) -> dict[str, float]:

@@ -11,7 +11,8 @@ from tfpix2pix.inference.translator import Translator
 def export_savedmodel(translator: Translator, model_dir: str | Path) -> Path:
     """Writes the next version of a model; it appears whole or not at all.
 
-    Signatures: `serving_default`: `image_bytes`, string [N] -> `generated_image_bytes`, PNGs;
+    Signatures: `serving_default`: `image_bytes`, string [N] -> `generated_image_bytes`, PNGs (for
+    floats and more than four channels: arrays of the stored types, see `Translator`);
     `generate`: `input_image`, float32 [N, H, W, C] in [-1, 1] -> `generated_image`, the same.
 
     Args:
@@ -25,7 +26,8 @@ def export_savedmodel(translator: Translator, model_dir: str | Path) -> Path:
         UserError: the folder cannot be written.
     """
     version = Path(model_dir) / str(_next_version(Path(model_dir)))
-    signatures = {"serving_default": translator.translate, "generate": translator.generate}
+    default = translator.translate or translator.translate_images
+    signatures = {"serving_default": default, "generate": translator.generate}
     with folder_written_atomically(version, tf.errors.OpError) as temporary:
         tf.saved_model.save(translator, str(temporary), signatures=signatures)
     return version

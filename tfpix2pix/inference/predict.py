@@ -8,10 +8,10 @@ from pathlib import Path
 import tensorflow as tf
 
 from tfpix2pix.data.pairs import plain_reason
-from tfpix2pix.data.sources import EXTENSIONS
+from tfpix2pix.data.reading import SUFFIXES
 from tfpix2pix.errors import UserError
 from tfpix2pix.files import write_atomically
-from tfpix2pix.inference.translator import Translator
+from tfpix2pix.inference.files import FileTranslator
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Prediction:
 
     Attributes:
         source: the input file, or the path that was given for it.
-        output: the PNG that was written, or None.
+        output: the file that was written, or None.
         failure: why there is none, or None.
     """
 
@@ -38,13 +38,14 @@ class Job:
 
 
 def find_jobs(
-    paths: Iterable[str | Path], output: str | Path
+    paths: Iterable[str | Path], output: str | Path, suffix: str = ".png"
 ) -> tuple[list[Job], list[Prediction]]:
     """Lists the files to translate: those named, and the images in folders and their subfolders.
 
     Names are kept: `photo.jpg` becomes `OUTPUT/photo.png`, a folder's `a/b.png` becomes
     `OUTPUT/a/b.png`. Where two inputs would get one name, the suffix is kept too
-    (`photo.jpg.png`). No input is overwritten, and no answer by another.
+    (`photo.jpg.png`). No input is overwritten, and no answer by another. `suffix` is that of the
+    answers.
 
     Returns:
         The jobs, and the failures: what is not there, and what has no name to be written to.
@@ -55,7 +56,7 @@ def find_jobs(
     jobs: dict[Path, Job] = {}
     for source, relative in files:
         name = relative.name if stems[relative.with_suffix("")] > 1 else relative.stem
-        target = Path(output) / relative.with_name(f"{name}.png")
+        target = Path(output) / relative.with_name(f"{name}{suffix}")
         if target in jobs:
             reason = f"{target} is the answer to {jobs[target].source} already"
         elif target.resolve() in sources:
@@ -67,30 +68,31 @@ def find_jobs(
     return list(jobs.values()), failures
 
 
-def predict_files(translator: Translator, jobs: Iterable[Job]) -> Iterator[Prediction]:
-    """Translates files one after the other, to PNGs that appear whole or not at all.
+def predict_files(translator: FileTranslator, jobs: Iterable[Job]) -> Iterator[Prediction]:
+    """Translates files one after the other, to files that appear whole or not at all.
 
     Yields:
         One prediction for each job, failed ones included.
     """
     for job in jobs:
         try:
-            content = job.source.read_bytes()
-            answer = translator.translate(tf.constant([content]))["generated_image_bytes"]
+            answer = translator(job.source)
         except OSError as error:
             yield Prediction(job.source, None, f"cannot be read: {error.strerror}")
+        except UserError as error:
+            yield Prediction(job.source, None, str(error))
         except tf.errors.InvalidArgumentError as error:
             reason = f"not a JPEG, PNG or BMP, or damaged: {plain_reason(error)}"
-            yield Prediction(job.source, None, reason if content else "the file is empty")
+            yield Prediction(job.source, None, reason)
         except tf.errors.OpError as error:
             yield Prediction(job.source, None, plain_reason(error))
         else:
-            yield _write(job, answer.numpy()[0])
+            yield _write(job, answer)
 
 
-def _write(job: Job, png: bytes) -> Prediction:
+def _write(job: Job, content: bytes) -> Prediction:
     try:
-        write_atomically(job.target, png)
+        write_atomically(job.target, content)
     except UserError as error:
         return Prediction(job.source, None, str(error))
     return Prediction(job.source, job.target)
@@ -107,13 +109,13 @@ def _list_files(
             found = sorted(
                 file
                 for file in path.rglob("*")
-                if file.suffix.lower() in EXTENSIONS
+                if file.suffix.lower() in SUFFIXES
                 and file.is_file()
                 and not _lies_below(file, output)  # an earlier answer, not an input
             )
             files += [(file, file.relative_to(path)) for file in found]
             if not found:
-                kinds = ", ".join(EXTENSIONS)
+                kinds = ", ".join(SUFFIXES)
                 reason = f"the folder holds no {kinds} files (what is in --output does not count)"
                 failures.append(Prediction(path, None, reason))
         elif path.exists():

@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from tfpix2pix.config import ModelSettings
+from tfpix2pix.data.formats import RGB_PAIRS, PairFormat
 from tfpix2pix.errors import SettingsError
 from tfpix2pix.models import (
     encoder_decoder_generator,
@@ -29,8 +30,10 @@ def check_image_size(settings: ModelSettings, image_size: tuple[int, int]) -> No
         raise SettingsError(f"crop_size: {error}") from error
 
 
-def build_generator(settings: ModelSettings, image_size: tuple[int, int]) -> keras.Model:
-    """The generator that the settings describe.
+def build_generator(
+    settings: ModelSettings, image_size: tuple[int, int], formats: PairFormat = RGB_PAIRS
+) -> keras.Model:
+    """The generator that the settings describe, for images of these formats.
 
     Raises:
         SettingsError: the image size does not fit it.
@@ -40,12 +43,16 @@ def build_generator(settings: ModelSettings, image_size: tuple[int, int]) -> ker
     if settings.generator == "encoder_decoder":
         return encoder_decoder_generator(
             image_size,
+            formats.input.network_channels,
+            formats.target.network_channels,
             base_filters=settings.base_filters,
             depth=settings.depth,
             dropout=settings.dropout,
         )
     return unet_generator(
         image_size,
+        formats.input.network_channels,
+        formats.target.network_channels,
         base_filters=settings.base_filters,
         depth=settings.depth,
         skip=settings.skip,
@@ -53,17 +60,20 @@ def build_generator(settings: ModelSettings, image_size: tuple[int, int]) -> ker
     )
 
 
-def build_discriminator(settings: ModelSettings, image_size: tuple[int, int]) -> keras.Model:
-    """The discriminator that the settings describe.
+def build_discriminator(
+    settings: ModelSettings, image_size: tuple[int, int], formats: PairFormat = RGB_PAIRS
+) -> keras.Model:
+    """The discriminator that the settings describe, for images of these formats.
 
     Raises:
         SettingsError: the image size does not fit it.
     """
     check_image_size(settings, image_size)
+    channels = (formats.input.network_channels, formats.target.network_channels)
     if settings.discriminator == "pixelgan":
-        return pixelgan_discriminator(image_size, base_filters=settings.base_filters)
+        return pixelgan_discriminator(image_size, *channels, base_filters=settings.base_filters)
     return patchgan_discriminator(
-        image_size, base_filters=settings.base_filters, n_layers=settings.n_layers
+        image_size, *channels, base_filters=settings.base_filters, n_layers=settings.n_layers
     )
 
 

@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from tfpix2pix.config import Settings
+from tfpix2pix.data.formats import RGB_PAIRS, PairFormat
 from tfpix2pix.errors import UserError
 from tfpix2pix.files import writing
 from tfpix2pix.training.build import build_generator
@@ -84,8 +85,19 @@ def restore_exactly(checkpoint: tf.train.Checkpoint, path: str) -> None:
         ) from error
 
 
-def load_generator(settings: Settings, checkpoint_folder: Path) -> keras.Model:
+def load_generator(
+    settings: Settings,
+    checkpoint_folder: Path,
+    formats: PairFormat = RGB_PAIRS,
+    image_size: tuple[int, int] | None = None,
+) -> keras.Model:
     """Builds the generator of a run and restores its weights from the last checkpoint.
+
+    Args:
+        settings: of the run.
+        checkpoint_folder: of the run.
+        formats: of the run's images.
+        image_size: height and width; default: the run's own.
 
     Raises:
         UserError: there is no checkpoint, or it does not fit the settings.
@@ -95,6 +107,7 @@ def load_generator(settings: Settings, checkpoint_folder: Path) -> keras.Model:
         raise UserError(
             f"{checkpoint_folder} holds no complete checkpoint: train, or resume the run, first"
         )
-    generator = build_generator(settings.model, settings.data.crop_size)
+    size = image_size or settings.data.crop_size
+    generator = build_generator(settings.model, size, formats)
     restore_exactly(tf.train.Checkpoint(generator=named_variables(generator)), path)
     return generator

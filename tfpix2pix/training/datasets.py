@@ -2,12 +2,15 @@
 
 import dataclasses
 import math
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from tfpix2pix.config import DataSettings, TrainSettings
-from tfpix2pix.data.pairs import Pairs, open_pairs
+from tfpix2pix.data.checking import usable_pairs
+from tfpix2pix.data.formats import PairFormat
+from tfpix2pix.data.pairs import Pairs, open_splits
 from tfpix2pix.data.pipeline import (
     Fetch,
     Resizing,
@@ -16,7 +19,6 @@ from tfpix2pix.data.pipeline import (
     shuffled_index,
     training_batches,
 )
-from tfpix2pix.data.sources import available_splits
 from tfpix2pix.errors import UserError
 
 EVALUATION_BATCH = 8
@@ -26,7 +28,7 @@ MEAN_IMAGE_PAIRS = 1000
 
 @dataclasses.dataclass(frozen=True)
 class Split:
-    """One split, resized: its pairs and how to fetch the i-th, uint8 [H, W, 3] each."""
+    """One split: its pairs and how to fetch the i-th, resized, [H, W, C] each."""
 
     pairs: Pairs
     fetch: Fetch
@@ -37,8 +39,8 @@ class RunData:
     """What a run trains on and is validated with.
 
     Attributes:
-        settings: of the data.
-        train: pairs of `load_size`.
+        settings: of the data; where `resize` leaves the size to the pairs, with that size.
+        train: pairs of `load_size`, or of many sizes where `resize` ends in a crop alone.
         validation: pairs of `crop_size`, of the val split or else the test split; None where
             the set has neither.
     """
@@ -46,6 +48,11 @@ class RunData:
     settings: DataSettings
     train: Split
     validation: Split | None
+
+    @property
+    def formats(self) -> PairFormat:
+        """What the images are."""
+        return self.train.pairs.format
 
     def training_batches(
         self, settings: TrainSettings, first_step: int, steps: int
@@ -58,6 +65,7 @@ class RunData:
             seed=settings.seed,
             first_step=first_step,
             steps=steps,
+            crop_size=self.settings.crop_size if crops_each_pair(self.settings) else None,
         )
 
     def broken_pair(self, settings: TrainSettings, step: int) -> UserError | None:
@@ -68,9 +76,10 @@ class RunData:
         count = min(settings.steps_per_execution * settings.batch_size, 2 * len(pairs))
         positions = tf.range(first, first + count, dtype=tf.int64)
         indices = {int(shuffled_index(p, len(pairs), settings.seed)) for p in positions}
-        broken = pairs.find_broken(indices)
+        broken = pairs.find_broken(indices, self.train.fetch)
         if broken is None and self.validation is not None:
-            broken = self.validation.pairs.find_broken(range(len(self.validation.pairs)))
+            held_out = self.validation
+            broken = held_out.pairs.find_broken(range(len(held_out.pairs)), held_out.fetch)
         return broken
 
     def validation_batches(self) -> tf.data.Dataset | None:
@@ -83,12 +92,12 @@ class RunData:
     def plain_training_batches(self) -> tf.data.Dataset:
         """Training pairs at `crop_size` without jitter: some `MEAN_IMAGE_PAIRS`, evenly spread."""
         pairs = self.train.pairs
-        fetch = fetcher(pairs, _resizing(self.settings, self.settings.crop_size), cache_gib=0)
+        fetch = fetcher(pairs, evaluation_resizing(self.settings), cache_gib=0)
         stride = math.ceil(len(pairs) / MEAN_IMAGE_PAIRS)
         return evaluation_batches(fetch, len(pairs), batch_size=EVALUATION_BATCH, stride=stride)
 
     def sample_pairs(self, count: int) -> tuple[list[str], np.ndarray, np.ndarray]:
-        """Names, inputs and targets, uint8 [N, H, W, 3], of a few pairs spread over the split.
+        """Names, inputs and targets, [N, H, W, C], of a few pairs spread over the split.
 
         They are validation pairs or, where there are none, training pairs.
         """
@@ -102,7 +111,7 @@ class RunData:
         return [split.pairs.names[index] for index in indices], inputs, targets
 
     def _uncropped_training_split(self) -> Split:
-        resizing = _resizing(self.settings, self.settings.crop_size)
+        resizing = evaluation_resizing(self.settings)
         return Split(self.train.pairs, fetcher(self.train.pairs, resizing, cache_gib=0))
 
 
@@ -110,23 +119,65 @@ def open_run_data(settings: DataSettings) -> RunData:
     """Opens the training and validation pairs that the settings name.
 
     Raises:
-        UserError: they cannot be found or read.
+        UserError: they cannot be found or read, or some cannot be used.
     """
-    train = _open_split(settings, "train", settings.load_size)
-    held_out = [split for split in available_splits(settings.data) if split != "train"]
+    opened = open_splits(settings, usable_pairs(settings))
+    train = opened["train"]
+    settings = with_network_size(settings, train)
+    resizing = training_resizing(settings)
+    held_out = opened.get("val") or opened.get("test")
     validation = None
-    if held_out:
-        preferred = "val" if "val" in held_out else "test"
-        validation = _open_split(settings, preferred, settings.crop_size)
-    return RunData(settings, train, validation)
+    if held_out is not None:
+        evaluation = evaluation_resizing(settings)
+        validation = Split(held_out, fetcher(held_out, evaluation, settings.cache_gib))
+    return RunData(settings, Split(train, fetcher(train, resizing, settings.cache_gib)), validation)
 
 
-def _open_split(settings: DataSettings, split: str, size: tuple[int, int]) -> Split:
-    pairs = open_pairs(
-        settings.data, split, direction=settings.direction, data_dir=settings.data_dir
+def crops_each_pair(settings: DataSettings) -> bool:
+    """Whether pairs of many sizes are cropped one by one, before they are batched."""
+    return settings.resize in ("crop", "scale_width_and_crop")
+
+
+def training_resizing(settings: DataSettings) -> Resizing:
+    """What is done to training pairs before the random crop."""
+    if settings.resize == "resize_and_crop":
+        return _resizing(settings, size=settings.load_size)
+    return _resizing(
+        settings,
+        size=None if crops_each_pair(settings) else settings.crop_size,
+        fit="width" if settings.resize.startswith("scale_width") else "keep",
+        width=settings.load_size[1],
     )
-    return Split(pairs, fetcher(pairs, _resizing(settings, size), settings.cache_gib))
 
 
-def _resizing(settings: DataSettings, size: tuple[int, int]) -> Resizing:
-    return Resizing(size, settings.input_resize, settings.target_resize)
+def evaluation_resizing(settings: DataSettings) -> Resizing:
+    """What brings pairs to the size of the networks without any draw."""
+    if settings.resize == "resize_and_crop":
+        return _resizing(settings, size=settings.crop_size)
+    crop = settings.crop_size if crops_each_pair(settings) else None
+    return dataclasses.replace(training_resizing(settings), size=settings.crop_size, crop=crop)
+
+
+def with_network_size(settings: DataSettings, pairs: Pairs) -> DataSettings:
+    """The settings, with the size that the first pair has where the pairs decide it.
+
+    Raises:
+        UserError: that pair cannot be loaded.
+    """
+    if settings.resize not in ("none", "scale_width"):
+        return settings
+    broken = pairs.find_broken([0])
+    if broken:
+        raise broken
+    height, width = pairs.load(tf.constant(0, tf.int64))[0].shape[:2]
+    if settings.resize == "scale_width":
+        height, width = max(round(height * settings.load_size[1] / width), 1), settings.load_size[1]
+    return dataclasses.replace(settings, load_size=(height, width), crop_size=(height, width))
+
+
+def _resizing(settings: DataSettings, **how: Any) -> Resizing:
+    return Resizing(
+        input_interpolation=settings.input_interpolation,
+        target_interpolation=settings.target_interpolation,
+        **how,
+    )

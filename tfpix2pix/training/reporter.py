@@ -5,6 +5,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from tfpix2pix.config import Settings
+from tfpix2pix.data.encoding import encode_image
 from tfpix2pix.evaluation.metrics import describe_figures, make_validator
 from tfpix2pix.files import write_atomically
 from tfpix2pix.progress import Progress
@@ -13,7 +14,7 @@ from tfpix2pix.training.datasets import RunData
 from tfpix2pix.training.loop import LossRecorder, NonFiniteLossError
 from tfpix2pix.training.records import MetricsFile, Row, TensorBoard, plot_losses
 from tfpix2pix.training.run_folder import RunFolder
-from tfpix2pix.training.samples import png_bytes, sample_grid
+from tfpix2pix.training.samples import as_stored, png_bytes, sample_grid
 from tfpix2pix.training.state import TrainState
 
 
@@ -40,7 +41,7 @@ class Reporter:
         if self._step > 0:
             self._metrics.truncate(self._step)
         self._tensorboard = TensorBoard(folder.tensorboard)
-        self._validate = make_validator(state.networks.generator)
+        self._validate = make_validator(state.networks.generator, data.formats)
         self._names, self._inputs, self._targets = data.sample_pairs(settings.train.sample_pairs)
         self._row: Row = {}
         self.validation: dict[str, float] = {}
@@ -70,8 +71,9 @@ class Reporter:
         """Before the first step: the inputs of the samples, and how bad untrained networks are."""
         self._metrics.truncate(-1)
         for name, image in zip(self._names, self._inputs, strict=True):
-            path = self._folder.samples / "inputs" / f"{Path(name).stem}.png"
-            write_atomically(path, png_bytes(image))
+            content, suffix = encode_image(as_stored(image, self._data.formats.input))
+            path = self._folder.samples / "inputs" / Path(name).with_suffix(suffix)
+            write_atomically(path, content)
         self.validate()
         self.draw()
 
@@ -85,6 +87,7 @@ class Reporter:
         )
         self._progress.say(
             f"{len(data.train.pairs)} pairs to train on, {len(held_out)} to validate with; "
+            f"{data.formats.input.describe()} to {data.formats.target.describe()}; "
             f"generator {generator}, discriminator {discriminator}; {how}"
         )
 
@@ -123,7 +126,9 @@ class Reporter:
     def draw(self) -> None:
         """Writes a sample grid and the curves."""
         self._write_row()
-        grid = sample_grid(self._state.networks.generator, self._inputs, self._targets)
+        grid = sample_grid(
+            self._state.networks.generator, self._inputs, self._targets, self._data.formats
+        )
         png = png_bytes(grid)
         write_atomically(self._folder.samples / f"step_{self._step:07d}.png", png)
         write_atomically(self._folder.samples / "latest.png", png)

@@ -53,7 +53,8 @@ def train(settings: Settings, run_dir: str | Path) -> TrainResult:
         UserError: the folder holds a run already, the data cannot be used, or a loss became NaN.
     """
     settings = dataclasses.replace(settings, data=_absolute(settings.data))
-    check_image_size(settings.model, settings.data.crop_size)
+    if settings.data.resize not in ("none", "scale_width"):
+        check_image_size(settings.model, settings.data.crop_size)
     folder = RunFolder(Path(run_dir))
     with folder.locked():
         folder.check_free()
@@ -94,8 +95,16 @@ def run_length(settings: TrainSettings, pairs: int) -> int:
 
 def _absolute(settings: DataSettings) -> DataSettings:
     """With places that are found from any working folder, so that the run can be resumed there."""
-    data_dir = settings.data_dir and str(Path(settings.data_dir).expanduser().absolute())
-    return dataclasses.replace(settings, data=absolute_source(settings.data), data_dir=data_dir)
+    return dataclasses.replace(
+        settings,
+        data=absolute_source(settings.data),
+        data_dir=_absolute_place(settings.data_dir),
+        manual_dir=_absolute_place(settings.manual_dir),
+    )
+
+
+def _absolute_place(place: str | None) -> str | None:
+    return place and str(Path(place).expanduser().absolute())
 
 
 def _check_length(done: int, total_steps: int) -> None:
@@ -107,7 +116,11 @@ def _check_length(done: int, total_steps: int) -> None:
 
 
 def _train(settings: Settings, folder: RunFolder, data: RunData, *, restore: bool) -> TrainResult:
+    folder.check_same_data(data.train.pairs)
     total_steps = run_length(settings.train, len(data.train.pairs))
+    # The pairs may have decided the size of the networks.
+    settings = dataclasses.replace(settings, data=data.settings)
+    check_image_size(settings.model, settings.data.crop_size)
     jit, shown = choose_jit(settings.train.jit, total_steps)
     # What auto came to goes into config.yaml: the resumed run computes as this one.
     chosen = dataclasses.replace(settings.train, jit="on" if jit else "off")
@@ -116,7 +129,7 @@ def _train(settings: Settings, folder: RunFolder, data: RunData, *, restore: boo
         tf.config.experimental.enable_op_determinism()
     strategy = one_device_strategy()
     with strategy.scope():
-        state = TrainState(settings, total_steps)
+        state = TrainState(settings, total_steps, data.formats)
     checkpoints = Checkpoints(state, folder.checkpoints, settings.train.keep_checkpoints)
     with _naming_broken_pairs(data, settings.train, state), stop_on_signals() as stop:
         if restore:
@@ -153,6 +166,10 @@ def _run(
         state.networks,
         crop_size=settings.data.crop_size,
         mirror=settings.data.mirror,
+        vertical_mirror=settings.data.vertical_mirror,
+        rotate=settings.data.rotate,
+        formats=data.formats,
+        diff_augment=settings.train.diff_augment,
         l1_weight=settings.train.l1_weight,
         update=settings.train.update,
         seed=settings.train.seed,
@@ -198,4 +215,6 @@ def _say_where_it_resumes(restored: bool, steps_done: int) -> None:
 
 
 def _baseline(data: RunData) -> dict[str, float]:
-    return mean_image_figures(data.plain_training_batches(), data.validation_batches())
+    return mean_image_figures(
+        data.plain_training_batches(), data.validation_batches(), data.formats.target
+    )

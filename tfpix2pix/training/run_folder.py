@@ -2,7 +2,7 @@
 
 config.yaml        all settings, resolved
 environment.json   versions, devices, code revision
-data.json          how many pairs it trains on, and a fingerprint of their names
+data.json          what its images are, how many pairs it trains on, and their fingerprint
 metrics.csv        losses, and validation figures
 losses.png         the same as curves
 samples/           grids of input | generated | target; inputs/ holds the inputs alone
@@ -20,11 +20,12 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import filelock
 
 from tfpix2pix.config import Settings, dump_settings, load_settings
+from tfpix2pix.data.formats import RGB_PAIRS, PairFormat
 from tfpix2pix.errors import UserError
 from tfpix2pix.files import write_atomically, writing
 
@@ -135,36 +136,74 @@ class RunFolder:
             lock.release()
 
     def describe(self, settings: Settings, pairs: "Pairs") -> None:
-        """Writes down what runs here and on what; compares that of a resumed run.
+        """Writes down what runs here and on what.
 
         Raises:
-            UserError: the folder cannot be written, or the training pairs have changed.
+            UserError: the folder cannot be written.
         """
         if not self.exists():
             text = json.dumps(environment(), indent=2) + "\n"
             write_atomically(self.path / "environment.json", text)
-        self._check_same_data(pairs)
+        if not self.exists() or not self.data.exists():
+            write_atomically(self.data, json.dumps(_facts(pairs), indent=2) + "\n")
         # Last, since its presence says that a run was started.
         write_atomically(self.config, dump_settings(settings))
 
-    def _check_same_data(self, pairs: "Pairs") -> None:
-        now = {"train_pairs": len(pairs), "fingerprint": pairs.fingerprint()}
-        if not self.exists() or not self.data.exists():
-            write_atomically(self.data, json.dumps(now, indent=2) + "\n")
-            return
+    def formats(self) -> PairFormat:
+        """What the run's images are.
+
+        Raises:
+            UserError: the record of them is missing or damaged.
+        """
+        return PairFormat.from_plain(self._read_data()["format"])
+
+    def _read_data(self) -> dict[str, Any]:
         try:
-            then = json.loads(self.data.read_text())
-            before = then["train_pairs"]
-        except (ValueError, TypeError, KeyError) as error:
+            data = {"format": RGB_PAIRS.to_plain()} | json.loads(self.data.read_text())
+            PairFormat.from_plain(data["format"])
+            _ = data["train_pairs"], data["fingerprint"]
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise UserError(
-                f"{self.data} is damaged: delete it to resume without comparing the pairs"
+                f"{self.data} is missing or damaged, and with it what the images of this run are: "
+                "put it back from a copy, or start a new run"
             ) from error
+        return data
+
+    def check_same_data(self, pairs: "Pairs") -> None:
+        """Compares the training pairs with those that the run here began with, if there is one.
+
+        Raises:
+            UserError: they have changed, or the record of them is damaged.
+        """
+        if not self.exists() or not self.data.exists():
+            return
+        then, now = self._read_data(), _facts(pairs)
+        if then["format"] != now["format"]:
+            raise UserError(
+                f"the images in {pairs.origin} are not what they were when this run began: "
+                f"{_describe(self.formats())} then, {_describe(pairs.format)} now. Put them back, "
+                "or start a new run"
+            )
         if then != now:
             raise UserError(
                 f"the training pairs in {pairs.origin} have changed since this run began: "
-                f"{before} pairs then, {now['train_pairs']} now, or other names. "
+                f"{then['train_pairs']} pairs then, {now['train_pairs']} now, or other names. "
                 "Put them back, or start a new run"
             )
+
+
+def _facts(pairs: "Pairs") -> dict[str, Any]:
+    """What data.json holds."""
+    facts = {
+        "train_pairs": len(pairs),
+        "fingerprint": pairs.fingerprint(),
+        "format": pairs.format.to_plain(),
+    }
+    return json.loads(json.dumps(facts))  # as it will be read back: JSON knows no tuples
+
+
+def _describe(formats: PairFormat) -> str:
+    return f"{formats.input.describe()} to {formats.target.describe()}"
 
 
 def claim_run_folder(parent: Path, name: str) -> RunFolder:

@@ -6,6 +6,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfpix2pix.data.encoding import to_display
+from tfpix2pix.data.formats import RGB_PAIRS, ImageFormat, PairFormat
 from tfpix2pix.data.images import from_network_range, to_network_range
 
 GUTTER = 4
@@ -13,23 +15,49 @@ WHITE = 255
 
 
 def sample_grid(
-    generator: keras.Model, input_images: np.ndarray, target_images: np.ndarray
+    generator: keras.Model,
+    input_images: np.ndarray,
+    target_images: np.ndarray,
+    formats: PairFormat = RGB_PAIRS,
 ) -> np.ndarray:
     """Translates the inputs and lays out the grid.
 
     Args:
         generator: run as at inference.
-        input_images: uint8 [N, H, W, 3].
-        target_images: uint8 [N, H, W, 3].
+        input_images: [N, H, W, C], as fetched.
+        target_images: [N, H, W, C].
+        formats: of the images.
 
     Returns:
         uint8 [N * (H + gutter) - gutter, 3 * (W + gutter) - gutter, 3].
     """
     generated = [
-        from_network_range(generator(to_network_range(image[np.newaxis]), training=False))[0]
+        from_network_range(
+            generator(to_network_range(image[np.newaxis], formats.input), training=False),
+            formats.target,
+        )[0].numpy()
         for image in input_images
     ]
-    return image_grid([input_images, np.stack(generated), target_images])
+    return image_grid(
+        [
+            np.stack([shown(image, formats.input) for image in input_images]),
+            np.stack([shown(image, formats.target) for image in generated]),
+            np.stack([shown(image, formats.target) for image in target_images]),
+        ]
+    )
+
+
+def as_stored(image: np.ndarray, image_format: ImageFormat) -> np.ndarray:
+    """A fetched image as a file of its set would hold it: class numbers as their colours."""
+    if image_format.palette:
+        return np.array(image_format.palette, np.uint8)[image[..., 0]]
+    return image
+
+
+def shown(image: np.ndarray, image_format: ImageFormat) -> np.ndarray:
+    """A fetched image as a picture: [H, W, C] -> uint8 [H, W, 3]."""
+    stored = as_stored(image, image_format)
+    return stored if image_format.palette else to_display(stored, image_format.value_range)
 
 
 def image_grid(columns: Sequence[np.ndarray]) -> np.ndarray:

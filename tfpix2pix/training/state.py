@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from tfpix2pix.config import Settings, TrainSettings
+from tfpix2pix.data.formats import RGB_PAIRS, PairFormat
 from tfpix2pix.training.build import build_discriminator, build_generator
 from tfpix2pix.training.device import precision_scope
 from tfpix2pix.training.optimizers import FusedAdam
@@ -17,15 +18,15 @@ ADAM_EPSILON = 1e-8
 class TrainState:
     """The networks, their optimizers and the number of steps done."""
 
-    def __init__(self, settings: Settings, total_steps: int):
-        """Builds everything with weights drawn from the run's seed.
+    def __init__(self, settings: Settings, total_steps: int, formats: PairFormat = RGB_PAIRS):
+        """Builds everything for images of these formats, with weights drawn from the run's seed.
 
         Call it inside the strategy's scope.
         """
         keras.utils.set_random_seed(settings.train.seed)
         with precision_scope(settings.train.precision):
-            generator = build_generator(settings.model, settings.data.crop_size)
-            discriminator = build_discriminator(settings.model, settings.data.crop_size)
+            generator = build_generator(settings.model, settings.data.crop_size, formats)
+            discriminator = build_discriminator(settings.model, settings.data.crop_size, formats)
         self.networks = Networks(
             generator,
             discriminator,

@@ -4,21 +4,25 @@ The step is a pure function of (networks and optimizers, batch, step number, see
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import keras
 import tensorflow as tf
 
 from tfpix2pix.data.augment import random_jitter
+from tfpix2pix.data.formats import RGB_PAIRS, PairFormat
 from tfpix2pix.data.images import to_network_range
 from tfpix2pix.losses import (
     adversarial_discriminator_loss,
     adversarial_generator_loss,
     l1_loss,
 )
+from tfpix2pix.training.diffaugment import diff_augment as augment_pairs
 
 Losses = dict[str, tf.Tensor]
+Images = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
+Augment = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], Images]
 # The names of what a step returns, in the order they are logged.
 LOSS_NAMES = ("generator_loss", "adversarial_loss", "l1_loss", "discriminator_loss")
 
@@ -55,6 +59,10 @@ def make_train_step(
     *,
     crop_size: tuple[int, int],
     mirror: bool = True,
+    vertical_mirror: bool = False,
+    rotate: bool = False,
+    formats: PairFormat = RGB_PAIRS,
+    diff_augment: Sequence[str] = (),
     l1_weight: float = 100.0,
     update: Literal["simultaneous", "alternating"] = "simultaneous",
     seed: int = 0,
@@ -67,6 +75,10 @@ def make_train_step(
         networks: what is trained.
         crop_size: height and width of the random crop.
         mirror: whether pairs are mirrored at random.
+        vertical_mirror: whether they are turned upside down at random.
+        rotate: whether they are rotated by random multiples of 90 degrees.
+        formats: of the images as batches hold them.
+        diff_augment: how what D sees is augmented, some of `POLICIES`.
         l1_weight: weight of the L1 loss in the generator's.
         update: `"simultaneous"`: both networks' gradients come from one snapshot;
             `"alternating"`: D is updated first, and G learns from the new D.
@@ -75,7 +87,7 @@ def make_train_step(
         jit: compile with XLA.
 
     Returns:
-        A function of ((input_image, target_image), step), uint8 [B, H, W, C] and a whole number,
+        A function of ((input_image, target_image), step), [B, H, W, C] and a whole number,
         that updates the networks and returns the losses, scalars by the names in `LOSS_NAMES`.
     """
     strategy = strategy or tf.distribute.get_strategy()
@@ -88,13 +100,18 @@ def make_train_step(
 
     @tf.function(jit_compile=jit)
     def replica_step(batch: tuple[tf.Tensor, tf.Tensor], step: tf.Tensor) -> Losses:
-        input_image, target_image = _jittered(batch, step, crop_size, mirror, seed)
+        draws = tf.stack([tf.constant(seed, tf.int64), step])
+        # On the device: crop, mirror, rotate, scale.
+        input_image, target_image = random_jitter(
+            *batch, crop_size, mirror, draws, vertical_mirror=vertical_mirror, rotate=rotate
+        )
         return update_networks(
             networks,
-            input_image,
-            target_image,
+            to_network_range(input_image, formats.input),
+            to_network_range(target_image, formats.target),
             l1_weight=l1_weight,
             loss_scale=1.0 / replicas,
+            augment=lambda i, t, g: augment_pairs(i, t, g, diff_augment, draws),
         )
 
     @tf.function
@@ -112,19 +129,6 @@ def make_train_step(
     return train_step
 
 
-def _jittered(
-    batch: tuple[tf.Tensor, tf.Tensor],
-    step: tf.Tensor,
-    crop_size: tuple[int, int],
-    mirror: bool,
-    seed: int,
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Crops, mirrors and scales on the device: uint8 -> float32 in [-1, 1]."""
-    jitter_seed = tf.stack([tf.constant(seed, tf.int64), step])
-    input_image, target_image = random_jitter(*batch, crop_size, mirror, jitter_seed)
-    return to_network_range(input_image), to_network_range(target_image)
-
-
 def simultaneous_update(
     networks: Networks,
     input_image: tf.Tensor,
@@ -132,12 +136,17 @@ def simultaneous_update(
     *,
     l1_weight: float,
     loss_scale: float = 1.0,
+    augment: Augment = lambda *images: images,
 ) -> Losses:
-    """Updates both networks from one snapshot. Images are float32 [B, H, W, C] in [-1, 1]."""
+    """Updates both networks from one snapshot. Images are float32 [B, H, W, C] in [-1, 1].
+
+    `augment` gives (input, target, generated) as D is to see them.
+    """
     with tf.GradientTape() as generator_tape, tf.GradientTape() as discriminator_tape:
         generated_image = networks.generator(input_image, training=True)
-        real_logits = networks.discriminator([input_image, target_image], training=True)
-        fake_logits = networks.discriminator([input_image, generated_image], training=True)
+        judged_input, real, fake = augment(input_image, target_image, generated_image)
+        real_logits = networks.discriminator([judged_input, real], training=True)
+        fake_logits = networks.discriminator([judged_input, fake], training=True)
         losses = _generator_losses(fake_logits, target_image, generated_image, l1_weight)
         losses["discriminator_loss"] = adversarial_discriminator_loss(real_logits, fake_logits)
     # Both gradients before either update: the snapshot.
@@ -159,19 +168,21 @@ def alternating_update(
     *,
     l1_weight: float,
     loss_scale: float = 1.0,
+    augment: Augment = lambda *images: images,
 ) -> Losses:
     """Updates D first, then G against the new D (paper, section 3.3). Images as above."""
     with tf.GradientTape() as generator_tape:
         generated_image = networks.generator(input_image, training=True)
+        judged_input, real, fake = augment(input_image, target_image, generated_image)
         with generator_tape.stop_recording(), tf.GradientTape() as discriminator_tape:
-            real_logits = networks.discriminator([input_image, target_image], training=True)
-            fake_logits = networks.discriminator([input_image, generated_image], training=True)
+            real_logits = networks.discriminator([judged_input, real], training=True)
+            fake_logits = networks.discriminator([judged_input, fake], training=True)
             discriminator_loss = adversarial_discriminator_loss(real_logits, fake_logits)
         with generator_tape.stop_recording():
             networks.discriminator_optimizer.apply(
                 networks.discriminator_gradients(discriminator_tape, discriminator_loss, loss_scale)
             )
-        fake_logits = networks.discriminator([input_image, generated_image], training=True)
+        fake_logits = networks.discriminator([judged_input, fake], training=True)
         losses = _generator_losses(fake_logits, target_image, generated_image, l1_weight)
     networks.generator_optimizer.apply(
         networks.generator_gradients(generator_tape, losses["generator_loss"], loss_scale)
