@@ -59,4 +59,4 @@ def test_track_tells_from_time_to_time(monkeypatch):
     monkeypatch.setattr(progress.time, "monotonic", lambda: next(ticks))
     stream = io.StringIO()
     list(track(range(4), 4, "image", stream))
-    assert stream.getvalue() == "2/4 images\n4/4 images\n"
+    assert stream.getvalue() == "2/4 images 0.111/s 0:18 left\n4/4 images 0.111/s 0:00 left\n"

@@ -7,8 +7,11 @@ import importlib
 from typing import Any
 
 _HOMES = {
+    "DataSettings": "config",
     "FusedAdam": "training.optimizers",
+    "ImageFormat": "data.formats",
     "Networks": "training.step",
+    "PairFormat": "data.formats",
     "Resizing": "data.pipeline",
     "Settings": "config",
     "Translator": "inference.translator",

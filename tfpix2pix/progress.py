@@ -19,12 +19,14 @@ def track(items: Iterable[T], total: int, unit: str, stream: TextIO | None = Non
     if stream.isatty():
         yield from tqdm(items, total=total, unit=unit, file=stream)
         return
-    shown = time.monotonic()
+    start = shown = time.monotonic()
     for done, item in enumerate(items, start=1):
         yield item
         if time.monotonic() - shown > LINE_INTERVAL:
             shown = time.monotonic()
-            print(f"{done}/{total} {unit}s", file=stream, flush=True)
+            rate = done / (shown - start)
+            left = _clock((total - done) / rate)
+            print(f"{done}/{total} {unit}s {rate:.3g}/s {left} left", file=stream, flush=True)
 
 
 def say(message: str) -> None:

@@ -160,7 +160,8 @@ def test_wrong_input_gets_one_line_and_a_status(
 def test_a_run_without_a_checkpoint_cannot_predict_yet(tmp_path, run_dir, photo, capsys):
     folder = tmp_path / "started"
     folder.mkdir()
-    (folder / "config.yaml").write_text((run_dir / "config.yaml").read_text())
+    for name in ("config.yaml", "data.json"):
+        (folder / name).write_text((run_dir / name).read_text())
     assert cli.main(["predict", str(folder), str(photo), "--output", str(tmp_path / "o")]) == 1
     assert "holds no complete checkpoint" in capsys.readouterr().err
 
@@ -178,7 +179,7 @@ def test_presets_are_listed_and_printed(capsys):
     assert "epochs: 200" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", ["train", "predict", "export", "presets"])
+@pytest.mark.parametrize("command", ["train", "predict", "export", "prepare", "presets"])
 def test_every_command_has_help_with_an_example(command, capsys):
     assert cli.main([command, "--help"]) == 0
     assert f"tfpix2pix {command}" in capsys.readouterr().out.replace("tfpix2pix-", "tfpix2pix ")

@@ -5,7 +5,6 @@ import shlex
 from pathlib import Path
 
 from tfpix2pix.cli.quiet import tensorflow_imported_quietly
-from tfpix2pix.training.run_folder import RunFolder
 
 SUMMARY = "Export a trained run as a SavedModel for TensorFlow Serving."
 
@@ -26,6 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Exports; returns the exit status."""
+    from tfpix2pix.training.run_folder import RunFolder
+
     RunFolder(arguments.run_dir).settings()  # is there one? Said before the slow import
     with tensorflow_imported_quietly():
         from tfpix2pix.export.savedmodel import export_savedmodel

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from tfpix2pix.cli import export, predict, presets, train
+from tfpix2pix.cli import export, predict, prepare, presets, train
 from tfpix2pix.cli.parsing import Parser
 from tfpix2pix.errors import SettingsError, UserError
 
@@ -16,7 +16,13 @@ EXIT_FAILURE = 1
 EXIT_USAGE = 2
 EXIT_SIGNAL = 128
 
-COMMANDS = {"train": train, "predict": predict, "export": export, "presets": presets}
+COMMANDS = {
+    "train": train,
+    "predict": predict,
+    "export": export,
+    "prepare": prepare,
+    "presets": presets,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

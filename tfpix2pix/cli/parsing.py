@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+from collections.abc import Collection
 from typing import Any, NoReturn
 
 from tfpix2pix.config.loading import SECTION_OF, SECTIONS, all_settings
@@ -31,10 +32,19 @@ class Parser(argparse.ArgumentParser):
         parser.error(f"unknown argument {unknown}{hint}")
 
 
-def add_setting_flags(parser: argparse.ArgumentParser) -> None:
-    """Adds a flag for every setting, grouped by section."""
-    groups = {section: parser.add_argument_group(f"{section} settings") for section in SECTIONS}
+def add_setting_flags(
+    parser: argparse.ArgumentParser, names: Collection[str] = tuple(SECTION_OF)
+) -> None:
+    """Adds a flag for every setting, or for those named, grouped by section."""
+    used = {SECTION_OF[name] for name in names}
+    groups = {
+        section: parser.add_argument_group(f"{section} settings")
+        for section in SECTIONS
+        if section in used
+    }
     for setting in all_settings():
+        if setting.name not in names:
+            continue
         flag = "--" + setting.name.replace("_", "-")
         default = _shown(setting.default)
         options: dict[str, Any] = {
@@ -56,8 +66,10 @@ def given_settings(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _shown(default: Any) -> str:
-    if isinstance(default, tuple):
+    if isinstance(default, tuple) and len(default) == 2:
         return str(default[0]) if len(set(default)) == 1 else "x".join(map(str, default))
+    if isinstance(default, tuple):
+        return "/".join(map(str, default)) or "none"
     if isinstance(default, bool):
         return "on" if default else "off"
     return "none" if default is None else str(default)

@@ -29,6 +29,7 @@ def tensorflow_imported_quietly() -> Iterator[None]:
             import tensorflow as tf
 
             tf.config.list_physical_devices()  # says at once what it has to say of GPUs
+            tf.get_logger().setLevel("ERROR")  # and what it advises on retracing
             yield
         except BaseException:
             held_back.seek(0)

@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 from tfpix2pix.cli.parsing import add_setting_flags, given_settings
 from tfpix2pix.cli.quiet import tensorflow_imported_quietly
 from tfpix2pix.config import resolve
-from tfpix2pix.data.sources import check_source
 from tfpix2pix.errors import SettingsError
-from tfpix2pix.training.run_folder import RunFolder, claim_run_folder
 
 if TYPE_CHECKING:
     from tfpix2pix.training.run import TrainResult
@@ -22,7 +20,8 @@ EXAMPLES = """examples:
   tfpix2pix-train --preset facades --data PATH --run-dir RUN  the paper's settings on your pairs
   tfpix2pix-train --run-dir RUN --resume                      goes on where it stopped
 
-PATH holds train/ and val/ (or test/), each full of images that hold a pair side by side.
+PATH holds pairs side by side or in input/ and target/; --data tfds:pix2pix/facades downloads a
+published set. See docs/data.md, and `tfpix2pix prepare --check PATH`.
 Settings come from the preset, over it the --config file, over both the flags.
 """
 
@@ -57,7 +56,10 @@ def run(arguments: argparse.Namespace) -> int:
     # What can be seen to be wrong without TensorFlow is said before it is imported.
     if settings.train.steps is None and settings.train.epochs is None:
         raise SettingsError("how long to train? Give --steps or --epochs")
-    check_source(settings.data.data, "train")
+    from tfpix2pix.data.sources import check_source
+    from tfpix2pix.training.run_folder import RunFolder, claim_run_folder
+
+    check_source(settings.data)
     if arguments.run_dir is not None:
         RunFolder(arguments.run_dir).check_free()
     with tensorflow_imported_quietly():
@@ -83,6 +85,8 @@ def _resume(arguments: argparse.Namespace) -> int:
         )
     # Checked like any setting, before the slow import.
     steps = resolve(flags=given).train.steps
+    from tfpix2pix.training.run_folder import RunFolder
+
     RunFolder(arguments.run_dir).settings()
     with tensorflow_imported_quietly():
         from tfpix2pix.training.run import resume

@@ -1,0 +1,94 @@
+"""What `prepare` is told to do, besides the settings that it shares with training."""
+
+import dataclasses
+import importlib.util
+from typing import Any, Literal
+
+from tfpix2pix.data.derive import Derivation
+from tfpix2pix.data.formats import ImageFormat, PairFormat
+from tfpix2pix.data.operations import Size
+from tfpix2pix.errors import SettingsError
+
+FileFormat = Literal["array_record", "tfrecord"]
+Encoding = Literal["png", "jpeg"]
+SizeOrSquare = Size | Literal["square"]
+
+JPEG_CHANNELS = (1, 3)
+PNG_CHANNELS = (1, 3, 4)
+
+
+@dataclasses.dataclass(frozen=True)
+class StoreOptions:
+    """What is done to the pairs, and how they are written; can be pickled.
+
+    Attributes:
+        pad, crop, resize: done in this order, to both images alike; height and width.
+        derivation: the source holds single images, the targets, of which inputs are made.
+        encoding: of images that are not kept as the files they are.
+        combine: write side-by-side image files instead of a store.
+        resplit: make new splits where the source has some.
+        file_format: of a store's shards; default: the best there is.
+    """
+
+    pad: SizeOrSquare | None = None
+    crop: SizeOrSquare | None = None
+    resize: Size | None = None
+    derivation: Derivation | None = None
+    encoding: Encoding = "png"
+    combine: bool = False
+    resplit: bool = False
+    file_format: FileFormat = dataclasses.field(default_factory=lambda: best_file_format())
+
+    def to_plain(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        sizes = {name: _size_text(getattr(self, name)) for name in ("pad", "crop", "resize")}
+        return {
+            **sizes,
+            "derive": self.derivation and self.derivation.describe(),
+            "encoding": self.encoding,
+            "combine": self.combine,
+            "resplit": self.resplit,
+            "format": None if self.combine else self.file_format,
+        }
+
+
+def best_file_format() -> FileFormat:
+    """array_record reads any record without those before it; the package is not everywhere."""
+    return "array_record" if importlib.util.find_spec("array_record") else "tfrecord"
+
+
+def check_options(options: StoreOptions, formats: PairFormat) -> None:
+    """Refuses what these images cannot be written as.
+
+    Raises:
+        SettingsError: with what to choose instead.
+    """
+    for side, image_format in (("inputs", formats.input), ("targets", formats.target)):
+        shown = f"the {side} are {image_format.describe()}"
+        if options.encoding == "jpeg" and not is_jpeg_format(image_format):
+            raise SettingsError(f"--encoding jpeg: {shown}; JPEG holds gray and RGB of 8 bits only")
+        if options.combine and not is_png_format(image_format):
+            raise SettingsError(
+                f"--combine: {shown}; PNG holds 1, 3 or 4 channels of 8 or 16 bits: leave it out, "
+                "to write a store"
+            )
+    a, b = formats.input, formats.target
+    if options.combine and (a.dtype != b.dtype or {a.channels, b.channels} - {1, 3, a.channels}):
+        raise SettingsError(
+            f"--combine: the inputs are {a.describe()} and the targets {b.describe()}, which one "
+            "file cannot hold: give --input-channels or --output-channels, or write a store"
+        )
+
+
+def is_png_format(image_format: ImageFormat) -> bool:
+    """Whether TFDS and TensorFlow read such images as PNG."""
+    return image_format.dtype != "float32" and image_format.channels in PNG_CHANNELS
+
+
+def is_jpeg_format(image_format: ImageFormat) -> bool:
+    """Whether JPEG holds such images."""
+    return image_format.dtype == "uint8" and image_format.channels in JPEG_CHANNELS
+
+
+def _size_text(size: SizeOrSquare | None) -> str | None:
+    return size if size is None or isinstance(size, str) else f"{size[0]}x{size[1]}"
