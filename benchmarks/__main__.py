@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmarks.suites import PYTORCH, SIZES, Case, all_cases
 
 STARTUPS = 4
-SUITES = ("step", "forward", "png", "pipeline", "loop", "startup")
+SUITES = ("step", "forward", "png", "pipeline", "loop", "startup", "large")
 
 
 def main() -> int:
@@ -44,6 +44,7 @@ def main() -> int:
 
 def _measure(cases: list[Case], arguments: argparse.Namespace) -> None:
     # Only now: asking for --help costs no TensorFlow import.
+    from benchmarks.large import measure_large
     from benchmarks.loop import milliseconds_per_step
     from benchmarks.measure import measure_case
     from benchmarks.report import Report
@@ -62,6 +63,7 @@ def _measure(cases: list[Case], arguments: argparse.Namespace) -> None:
         # The first may have to draw the demo's pictures.
         startup=[seconds_to_first_step() for _ in startups][1:],
         loop=milliseconds_per_step(arguments.rounds) if "loop" in arguments.suite else {},
+        large=measure_large() if "large" in arguments.suite else {},
     )
     report.write(arguments.output)
 

@@ -1,28 +1,57 @@
-"""What the pipeline delivers alone: a task like the contenders'."""
+"""What the pipeline delivers alone: tasks like the contenders'."""
 
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.images import write_jpeg_pairs
+from benchmarks.images import forget, write_jpeg_pairs, write_two_folders
+from tfpix2pix.config import resolve
 from tfpix2pix.data.pairs import open_pairs
 from tfpix2pix.data.pipeline import Resizing, fetcher, training_batches
+from tfpix2pix.data.store.options import StoreOptions
+from tfpix2pix.data.store.writer import write_store
 
 PAIRS = 100
 
 
-def deliver_pairs(size: int, *, cached: bool) -> Callable[[], None]:
-    """As many pairs as the set has, one by one, from a folder of JPEG files or from memory."""
+def deliver_pairs(
+    size: int, source: str = "side by side", *, cached: bool = False, cold: bool = False
+) -> Callable[[], None]:
+    """As many pairs as the set has, one by one.
+
+    Args:
+        size: of the images; they are resized to 286 where this is 256.
+        source: one of `suites.SOURCES`; JPEG in all of them.
+        cached: from this process' own memory, decoded once.
+        cold: of files that the system has to read from the disk again each time.
+    """
     folder = tempfile.TemporaryDirectory()
-    write_jpeg_pairs(Path(folder.name), size, PAIRS)
-    pairs = open_pairs(folder.name, "train")
+    place = write_source(Path(folder.name), size, source, PAIRS)
+    pairs = open_pairs(str(place), "train")
     load_size = round(size * 286 / 256)
     fetch = fetcher(pairs, Resizing((load_size, load_size)), cache_gib=4.0 if cached else 0.0)
     batches = iter(training_batches(fetch, PAIRS, batch_size=1, seed=0, first_step=0, steps=10**9))
 
     def once() -> None:
+        if cold:
+            forget(place)
         for _ in range(PAIRS):
             next(batches)
 
     once.folder = folder  # type: ignore[attr-defined]  # its files are there as long as this is
     return once
+
+
+def write_source(
+    folder: Path, size: int, source: str, count: int, different: int | None = None
+) -> Path:
+    """Writes a set of JPEG pairs and says where."""
+    if source == "side by side":
+        write_jpeg_pairs(folder / "files", size, count)
+        return folder / "files"
+    write_two_folders(folder / "files", size, count, different)
+    if source == "two folders":
+        return folder / "files"
+    settings = resolve(flags={"data": str(folder / "files")}).data
+    write_store(settings, StoreOptions(file_format=source), folder / "store")
+    return folder / "store"

@@ -33,12 +33,14 @@ class Report:
         results: of all cases.
         startup: seconds from the command to the demo's first step, of each try.
         loop: milliseconds of a short step, alone and in the training loop.
+        large: seconds and GiB of sets of few and of many pairs.
     """
 
     machine: list[str]
     results: list[Result]
     startup: list[float]
     loop: dict[str, float]
+    large: dict[str, float] = dataclasses.field(default_factory=dict)
 
     def write(self, folder: Path) -> None:
         """Writes results.md, and of what was measured results.csv and results.png."""
@@ -81,6 +83,9 @@ class Report:
             parts += ["", "## What the loop adds to a short step (64x64, 32 filters)", ""]
             parts += ["| | ms per step |", "| --- | --- |"]
             parts += [f"| {name} | {value:.1f} |" for name, value in self.loop.items()]
+        if self.large:
+            parts += ["", "## Sets of many pairs (64x64, JPEG)", "", "| what | |", "| --- | --- |"]
+            parts += [f"| {name} | {value:.3g} |" for name, value in self.large.items()]
         return "\n".join(parts) + "\n"
 
     def _table(self, results: list[Result]) -> Iterable[str]:

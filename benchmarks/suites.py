@@ -23,6 +23,8 @@ ALTERNATING = "training step, D before G"
 SIZES = (64, 128, 256, 512)
 PAPER_SIZE = 256
 MATRIX_SIZE = 2048
+# Of JPEG pairs, as benchmarks.pipeline writes them.
+SOURCES = ("side by side", "two folders", "array_record", "tfrecord")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,9 +92,14 @@ def _case(
 
 
 def _pipeline() -> Case:
-    ways = {f"{PROJECT}, from memory": True, f"{PROJECT}, from JPEG files": False}
+    ways: dict[str, dict[str, Any]] = {"from memory": {"cached": True}}
+    for source in SOURCES:
+        ways[source] = {"source": source}
+        ways[f"{source}, cold"] = {"source": source, "cold": True}
     tasks = {
-        name: Task("benchmarks.pipeline", "deliver_pairs", {"size": PAPER_SIZE, "cached": cached})
-        for name, cached in ways.items()
+        f"{PROJECT}, {name}": Task(
+            "benchmarks.pipeline", "deliver_pairs", {"size": PAPER_SIZE} | way
+        )
+        for name, way in ways.items()
     }
     return Case("pipeline", "pipeline, 100 pairs", PAPER_SIZE, 1, tasks)
