@@ -177,10 +177,18 @@ def test_integers_of_other_sizes_are_floats(opened):
     )
 
 
-def test_direction_turns_images_and_formats_round(opened):
-    pairs = opened("words", "photo", direction="BtoA")
-    assert pairs.format == PairFormat(RGB, GRAY_WORDS)
-    assert_loads(pairs, in_order(pairs, stored("train", "photo", "words")))
+@pytest.mark.parametrize("direction", ["AtoB", "BtoA"])
+def test_a_named_input_is_the_input_whatever_direction_a_preset_has(opened, direction):
+    pairs = opened("words", "photo", direction=direction)
+    assert pairs.format == PairFormat(GRAY_WORDS, RGB)
+    assert_loads(pairs, in_order(pairs, stored("train", "words", "photo")))
+
+
+def test_direction_turns_a_and_b_round(data_dir):
+    for direction, first in (("AtoB", "A"), ("BtoA", "B")):
+        pairs = open_pairs(NAMELESS, "train", data_dir=str(data_dir), direction=direction)
+        start = [int(pair[0][0, 0, 0]) for pair in eagerly(pairs)]
+        assert start == ([0, 1] if first == "A" else [255, 255])
 
 
 def test_one_feature_may_be_both(opened):
@@ -256,8 +264,10 @@ def test_a_missing_split_says_which_there_are(data_dir, opened):
 
 def test_a_set_without_a_training_split_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(RecordPairsNamelessSet, "SPLITS", ("test",))
+    settings = resolve(flags={"data": NAMELESS, "data_dir": str(tmp_path)}).data
     with pytest.raises(UserError, match=f"^{NAMELESS} has no split train: found test$"):
-        open_pairs(NAMELESS, "test", data_dir=str(tmp_path))
+        open_splits(settings, None)
+    assert len(open_pairs(NAMELESS, "test", data_dir=str(tmp_path))) == 2
 
 
 def test_fingerprint_changes_with_contents_and_splits(data_dir, tmp_path, monkeypatch):
@@ -300,12 +310,16 @@ def test_floats_need_a_range(opened, features):
 
 
 @pytest.mark.parametrize(
-    "settings", [{"input_channels": 3}, {"input_channels": 1}, {"direction": "BtoA"}]
+    ("features", "settings"),
+    [
+        (("bands", "photo"), {"input_channels": 3}),
+        (("bands", "photo"), {"input_channels": 1}),
+        (("photo", "bands"), {"output_channels": 1}),
+    ],
 )
-def test_arrays_of_other_channels_are_refused(opened, settings):
-    settings = {"output_channels": 1} if "direction" in settings else {}, settings
+def test_arrays_of_other_channels_are_refused(opened, features, settings):
     with pytest.raises(UserError, match="bands holds arrays of 4 channels, which cannot become"):
-        opened("bands", "photo", **settings[0], **settings[1])
+        opened(*features, **settings)
 
 
 def test_label_maps_of_16_bits_are_refused(opened):

@@ -5,17 +5,24 @@ import json
 import numpy as np
 import pytest
 import tensorflow as tf
-from any_images import PALETTE, SETS, picture, write_image
+from any_images import PALETTE, SETS, picture, several_sizes, write_image
 from PIL import Image
 
 from tfpix2pix.config import resolve
 from tfpix2pix.data import images
+from tfpix2pix.data.pairs import open_splits
+from tfpix2pix.data.pipeline import fetcher
 from tfpix2pix.data.reading import read_image
+from tfpix2pix.data.sources import usable_listing
 from tfpix2pix.errors import SettingsError, UserError
+from tfpix2pix.export.savedmodel import export_savedmodel
 from tfpix2pix.inference.files import load_file_translator
+from tfpix2pix.inference.translator import load_translator
 from tfpix2pix.training.checkpoints import load_generator
+from tfpix2pix.training.datasets import RunData, Split, training_resizing
 from tfpix2pix.training.run import resume, train
 from tfpix2pix.training.run_folder import RunFolder
+from tfpix2pix.training.samples import file_names
 
 TINY = {
     "load_size": 18,
@@ -113,7 +120,7 @@ def test_runs_on_crops_answer_at_the_images_own_scale(name, scaled, tmp_path):
         image = images.resize(image, (14, 20), "bicubic").numpy()
     assert answer.shape == image.shape
     run = RunFolder(run_dir)
-    height, width = (-(-side // 8) * 8 for side in image.shape[:2])
+    height, width = (-(-side // 64) * 64 for side in image.shape[:2])
     padded = np.pad(
         image, [(0, height - image.shape[0]), (0, width - image.shape[1]), (0, 0)], mode="reflect"
     )
@@ -172,3 +179,93 @@ def test_bad_pairs_stop_the_run_or_are_left_out_by_name(tmp_path, capsys):
     assert "left out: input/0.png" in capsys.readouterr().err
     trained = json.loads((tmp_path / "run" / "data.json").read_text())["train_pairs"]
     assert trained < whole
+
+
+@pytest.mark.parametrize("absolute", [True, False])
+def test_samples_stay_in_the_run_folder_whatever_pairs_are_called(absolute, tmp_path):
+    place = tmp_path / "a" / "photos"
+    lines = ["input,target,split"]
+    for number in range(3):
+        for side in ("in", "out"):
+            write_image(place / f"{side}{number}.png", picture(number, 3, "uint8"))
+        start = f"{place}/" if absolute else "../photos/"
+        lines.append(f"{start}in{number}.png,{start}out{number}.png,{'val' if number else 'train'}")
+    manifest = tmp_path / "a" / "lists" / "pairs.csv"
+    manifest.parent.mkdir()
+    manifest.write_text("\n".join(lines))
+    before = {file: file.read_bytes() for file in place.iterdir()}
+    train(resolve(flags=TINY | {"data": str(manifest), "steps": 1}), tmp_path / "run")
+    assert {file: file.read_bytes() for file in place.iterdir()} == before
+    assert len(list((tmp_path / "run" / "samples" / "inputs").rglob("*.png"))) == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "run"]
+
+
+def test_file_names_are_relative_and_differ():
+    names = [
+        "/x/a.jpg",
+        "../b.png",
+        "c/a.png",
+        "d.png",
+        "d.jpg",
+        "COCO.0001",
+        "COCO.0002",
+        "/d.png",
+    ]
+    assert file_names(names) == [
+        "x/a", "b", "c/a", "d.png_3", "d.jpg", "COCO.0001", "COCO.0002", "d.png_7"
+    ]  # fmt: skip
+
+
+def test_an_image_too_small_for_the_crop_is_named_when_it_is_met(tmp_path):
+    several_sizes(tmp_path / "set")
+    for side in ("input", "target"):
+        write_image(tmp_path / "set" / side / "9.png", picture(1, 3, "uint8", (10, 12)))
+    flags = TINY | {
+        "data": str(tmp_path / "set"),
+        "resize": "crop",
+        "steps": 20,
+        "split": "100/0/0",
+    }
+    settings = resolve(flags=flags)
+    listing = usable_listing(settings.data)
+    data = RunData(settings.data, split_of_listing(settings.data, listing), None)
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        list(data.training_batches(settings.train, 0, 20))
+    assert "9.png: " in str(data.broken_pair(settings.train, 0))
+    assert "10x12, smaller than crop_size 16x16" in str(data.broken_pair(settings.train, 0))
+
+
+def split_of_listing(settings, listing):
+    pairs = open_splits(settings, listing)["train"]
+    return Split(pairs, fetcher(pairs, training_resizing(settings), cache_gib=0))
+
+
+@pytest.mark.parametrize(
+    ("size", "flags", "message"),
+    [
+        ((16, 24), {"rotate": True, "resize": "none"}, "rotate needs square images.*16x24"),
+        ((8, 8), {"resize": "none"}, "the pairs are 8x8, and networks take 16"),
+        ((16, 64), {"resize": "scale_width", "load_size": 32}, "the pairs are 8x32, and networks"),
+    ],
+)
+def test_sizes_that_pairs_bring_are_checked_too(size, flags, message, tmp_path):
+    for number in range(4):
+        for side in ("input", "target"):
+            write_image(
+                tmp_path / "set" / side / f"{number}.png", picture(number, 1, "uint8", size)
+            )
+    settings = resolve(flags=TINY | {"data": str(tmp_path / "set"), "steps": 1} | flags)
+    with pytest.raises(SettingsError, match=message):
+        train(settings, tmp_path / "run")
+    assert not (tmp_path / "run" / "config.yaml").exists()
+
+
+def test_an_export_of_a_run_on_crops_takes_crops_and_resizes_nothing(tmp_path):
+    train(settings_of("crop", tmp_path, steps=1), tmp_path / "run")
+    translator = load_translator(tmp_path / "run")
+    assert translator.translate is None
+    exported = tf.saved_model.load(str(export_savedmodel(translator, tmp_path / "models")))
+    crop = picture(1, 3, "uint8")[np.newaxis]
+    answer = exported.signatures["serving_default"](input_image=tf.constant(crop))
+    expected = translator.translate_images(tf.constant(crop))["generated_image"]
+    np.testing.assert_array_equal(answer["generated_image"], expected)

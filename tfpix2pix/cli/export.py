@@ -11,7 +11,9 @@ SUMMARY = "Export a trained run as a SavedModel for TensorFlow Serving."
 EXAMPLES = """example:
   tfpix2pix export runs/demo-1 --output exports/demo
 
-Writes the next version, exports/demo/1/ at first. Point TensorFlow Serving at exports/demo.
+Writes the next version, exports/demo/1/ at first. Point TensorFlow Serving at exports/demo. It
+answers encoded images of any size. Runs on floats, on more than four channels or on crops (resize
+crop, scale_width_and_crop) are exported to answer arrays of crop_size.
 """
 
 

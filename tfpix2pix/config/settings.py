@@ -131,7 +131,7 @@ class DataSettings:
         None, "folder with archives fetched by hand, for tfds:pix2pix/..."
     )
     input_feature: str | None = _setting(
-        None, "which feature of a tfds: set is the input (default: A)"
+        None, "which feature of a tfds: set is the input, whatever direction says (default: A)"
     )
     target_feature: str | None = _setting(None, "which is the target (default: B)")
     layout: Literal["left_right", "top_bottom"] = _setting(
@@ -177,8 +177,21 @@ class DataSettings:
     input_interpolation: Interpolation = _setting("bicubic", "how inputs are resized")
     target_interpolation: Interpolation = _setting("bicubic", "how targets are resized")
     cache_gib: float = _setting(
-        4.0, "keep the resized pairs in memory when they fit in this many GiB", ge=0
+        4.0,
+        "keep a split's resized pairs in memory when they fit in this many GiB; pairs of many "
+        "sizes, cropped one by one, are not kept",
+        ge=0,
     )
+
+    @property
+    def crops_each_pair(self) -> bool:
+        """Whether pairs may be of many sizes, and are cropped before they are batched."""
+        return self.resize in ("crop", "scale_width_and_crop")
+
+    @property
+    def takes_size_from_pairs(self) -> bool:
+        """Whether the pairs decide the size of the networks."""
+        return self.resize in ("none", "scale_width")
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -92,10 +92,15 @@ def label_numbers(image: tf.Tensor, palette: tuple[Colour, ...]) -> tf.Tensor:
 
     A colour that is not in the palette, as JPEG makes them, counts as the nearest one.
     """
-    colours = tf.constant(palette, tf.int32)
-    difference = tf.cast(image, tf.int32)[..., tf.newaxis, :] - colours
-    nearest = tf.argmin(tf.reduce_sum(difference**2, axis=-1), axis=-1)
-    return tf.cast(nearest, tf.uint8)[..., tf.newaxis]
+    image = tf.cast(image, tf.int32)
+    nearest = tf.fill(tf.shape(image[..., :1]), tf.int32.max)
+    numbers = tf.zeros_like(nearest, tf.uint8)
+    # One class at a time: all at once would take many times the image's memory.
+    for number, colour in enumerate(palette):
+        distance = tf.reduce_sum((image - colour) ** 2, axis=-1, keepdims=True)
+        numbers = tf.where(distance < nearest, tf.constant(number, tf.uint8), numbers)
+        nearest = tf.minimum(distance, nearest)
+    return numbers
 
 
 def _refuse_palette_bmp(content: tf.Tensor) -> None:

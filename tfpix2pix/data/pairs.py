@@ -31,6 +31,7 @@ class Pairs:
         origin: where they come from, for messages.
         format: what the images are.
         identity: changes with the contents; default: made of the names.
+        advice: what to do about a pair that cannot be used.
     """
 
     names: Sequence[str]
@@ -38,6 +39,7 @@ class Pairs:
     origin: str
     format: PairFormat = RGB_PAIRS
     identity: str = ""
+    advice: str = "Mend it or take it out, or leave out all that cannot be used with --on-bad skip"
 
     def __len__(self) -> int:
         return len(self.names)
@@ -60,8 +62,7 @@ class Pairs:
             except tf.errors.OpError as error:
                 reason = plain_reason(error)
                 return UserError(
-                    f"cannot use {self.origin}/{self.names[index]}: {reason}. Mend it or take it "
-                    "out, or leave out all that cannot be used with --on-bad skip"
+                    f"cannot use {self.origin}/{self.names[index]}: {reason}. {self.advice}"
                 )
         return None
 

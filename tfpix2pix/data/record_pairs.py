@@ -38,7 +38,7 @@ def open_record_splits(
     found = _splits(builder)
     wanted = splits or list(found)
     missing = [split for split in wanted if split not in found]
-    if missing or "train" not in (*found, *wanted):
+    if missing or (splits is None and "train" not in found):
         raise UserError(
             f"{settings.data} has no split {(missing or ['train'])[0]}: found "
             f"{', '.join(builder.info.splits) or 'none'}"
@@ -73,9 +73,7 @@ def _record_pairs(
     settings: DataSettings, builder: tfds.core.DatasetBuilder, stored_split: str, split: str
 ) -> Pairs:
     features = builder.info.features
-    a, b = settings.input_feature or "A", settings.target_feature or "B"
-    # Features named by the user say which is the input; direction turns A and B round.
-    input_name, target_name = (a, b) if settings.direction == "AtoB" else (b, a)
+    input_name, target_name = feature_names(settings)
     formats = pair_format(
         settings,
         _found(settings.data, features, input_name),
@@ -91,7 +89,21 @@ def _record_pairs(
         return decode(read(index))
 
     names = RecordNames(len(shards), _namer(features, shards, split))
-    return Pairs(names, load, f"{settings.data}/{split}", formats, identity(builder, stored_split))
+    return Pairs(
+        names,
+        load,
+        f"{settings.data}/{split}",
+        formats,
+        identity(builder, stored_split),
+        "Prepare the set anew without it",
+    )
+
+
+def feature_names(settings: DataSettings) -> tuple[str, str]:
+    """Of the input and the target: those that were named or, by `direction`, A and B."""
+    if settings.input_feature or settings.target_feature:
+        return settings.input_feature or "A", settings.target_feature or "B"
+    return ("A", "B") if settings.direction == "AtoB" else ("B", "A")
 
 
 def _open_shards(

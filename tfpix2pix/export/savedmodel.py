@@ -12,7 +12,8 @@ def export_savedmodel(translator: Translator, model_dir: str | Path) -> Path:
     """Writes the next version of a model; it appears whole or not at all.
 
     Signatures: `serving_default`: `image_bytes`, string [N] -> `generated_image_bytes`, PNGs (for
-    floats and more than four channels: arrays of the stored types, see `Translator`);
+    floats, more than four channels and runs on crops: arrays of the stored types and of the
+    networks' size, see `Translator`);
     `generate`: `input_image`, float32 [N, H, W, C] in [-1, 1] -> `generated_image`, the same.
 
     Args:

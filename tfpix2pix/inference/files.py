@@ -19,8 +19,10 @@ from tfpix2pix.inference.translator import Translator, load_translator
 from tfpix2pix.models.generators import checked_depth
 from tfpix2pix.training.run_folder import RunFolder
 
-# Networks for so many sizes are kept where images are translated at their own.
+# Networks for so many sizes are kept where images are translated at their own; sizes are rounded
+# up, so that there are not too many.
 SIZES_KEPT = 4
+LEAST_MULTIPLE = 64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,11 +102,11 @@ def load_file_translator(run_dir: str | Path) -> FileTranslator:
     """
     settings = RunFolder(Path(run_dir)).settings()
     own_scale = None
-    if settings.data.resize in ("crop", "scale_width_and_crop"):
+    if settings.data.crops_each_pair:
         translator_at = functools.partial(load_translator, run_dir)
         own_scale = OwnScale(
             settings.data.load_size[1] if settings.data.resize != "crop" else None,
-            2 ** checked_depth(*settings.data.crop_size, settings.model.depth),
+            max(2 ** checked_depth(*settings.data.crop_size, settings.model.depth), LEAST_MULTIPLE),
             functools.lru_cache(SIZES_KEPT)(translator_at),
         )
     interpolation = settings.data.input_interpolation

@@ -82,7 +82,7 @@ def predict_files(translator: FileTranslator, jobs: Iterable[Job]) -> Iterator[P
         except UserError as error:
             yield Prediction(job.source, None, str(error))
         except tf.errors.InvalidArgumentError as error:
-            reason = f"not a JPEG, PNG or BMP, or damaged: {plain_reason(error)}"
+            reason = f"not an image, or damaged: {plain_reason(error)}"
             yield Prediction(job.source, None, reason)
         except tf.errors.OpError as error:
             yield Prediction(job.source, None, plain_reason(error))

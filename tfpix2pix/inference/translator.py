@@ -21,12 +21,14 @@ from tfpix2pix.training.run_folder import RunFolder
 class Translator(tf.Module):
     """A generator with what comes before and after it.
 
+    A run that was trained on crops knows one scale only, so it resizes nothing.
+
     Attributes:
         formats: of the images.
         translate: tf.function of encoded images, string [N], each JPEG, PNG or BMP of any size;
             returns PNGs of the generator's size under `generated_image_bytes`, string [N], with 16
             bits where the targets have them. None where the images do not go into such files
-            (floats, more than four channels).
+            (floats, more than four channels), or must not be resized.
         translate_images: tf.function of stored images of the generator's size, [N, H, W, C] of the
             input's type (a label map in its colours); returns `generated_image`, [N, H, W, C'] of
             the target's type.
@@ -39,6 +41,8 @@ class Translator(tf.Module):
         generator: keras.Model,
         input_interpolation: Interpolation = "bicubic",
         formats: PairFormat = RGB_PAIRS,
+        *,
+        resizes: bool = True,
     ):
         super().__init__(name="translator")
         # The raw variables, not the Keras model: TensorFlow Serving's loader cannot run a
@@ -82,9 +86,9 @@ class Translator(tf.Module):
         )
         self.translate_images = tf.function(translate_images, input_signature=[stored])
         self.translate = None
-        if all(
-            image_suffix(f.channels, f.dtype) == ".png" for f in (formats.input, formats.target)
-        ):
+        # Where images must keep their scale, only crops of the right size can be answered.
+        suffixes = {image_suffix(f.channels, f.dtype) for f in (formats.input, formats.target)}
+        if resizes and suffixes == {".png"}:
             self.translate = tf.function(
                 translate, input_signature=[tf.TensorSpec([None], tf.string, "image_bytes")]
             )
@@ -103,4 +107,9 @@ def load_translator(run_dir: str | Path, image_size: tuple[int, int] | None = No
     folder = RunFolder(Path(run_dir))
     settings, formats = folder.settings(), folder.formats()
     generator = load_generator(settings, folder.checkpoints, formats, image_size)
-    return Translator(generator, settings.data.input_interpolation, formats)
+    return Translator(
+        generator,
+        settings.data.input_interpolation,
+        formats,
+        resizes=not settings.data.crops_each_pair,
+    )

@@ -5,6 +5,7 @@ import math
 from typing import Any
 
 import numpy as np
+import pydantic
 import tensorflow as tf
 
 from tfpix2pix.config import DataSettings, TrainSettings
@@ -19,7 +20,7 @@ from tfpix2pix.data.pipeline import (
     shuffled_index,
     training_batches,
 )
-from tfpix2pix.errors import UserError
+from tfpix2pix.errors import SettingsError, UserError
 
 EVALUATION_BATCH = 8
 # Pairs that the mean training picture is taken from; more change it little.
@@ -65,7 +66,7 @@ class RunData:
             seed=settings.seed,
             first_step=first_step,
             steps=steps,
-            crop_size=self.settings.crop_size if crops_each_pair(self.settings) else None,
+            crop_size=self.settings.crop_size if self.settings.crops_each_pair else None,
         )
 
     def broken_pair(self, settings: TrainSettings, step: int) -> UserError | None:
@@ -75,8 +76,11 @@ class RunData:
         # Two epochs' length holds a whole epoch, and so all pairs.
         count = min(settings.steps_per_execution * settings.batch_size, 2 * len(pairs))
         positions = tf.range(first, first + count, dtype=tf.int64)
-        indices = {int(shuffled_index(p, len(pairs), settings.seed)) for p in positions}
-        broken = pairs.find_broken(indices, self.train.fetch)
+        indices = [int(shuffled_index(p, len(pairs), settings.seed)) for p in positions]
+        # Those that the baseline looks at too.
+        looked_at = dict.fromkeys([*indices, *range(0, len(pairs), self._baseline_stride)])
+        # As evaluation does, which crops: an image may be too small for that.
+        broken = pairs.find_broken(looked_at, self._evaluation_fetch())
         if broken is None and self.validation is not None:
             held_out = self.validation
             broken = held_out.pairs.find_broken(range(len(held_out.pairs)), held_out.fetch)
@@ -91,17 +95,27 @@ class RunData:
 
     def plain_training_batches(self) -> tf.data.Dataset:
         """Training pairs at `crop_size` without jitter: some `MEAN_IMAGE_PAIRS`, evenly spread."""
-        pairs = self.train.pairs
-        fetch = fetcher(pairs, evaluation_resizing(self.settings), cache_gib=0)
-        stride = math.ceil(len(pairs) / MEAN_IMAGE_PAIRS)
-        return evaluation_batches(fetch, len(pairs), batch_size=EVALUATION_BATCH, stride=stride)
+        return evaluation_batches(
+            self._evaluation_fetch(),
+            len(self.train.pairs),
+            batch_size=EVALUATION_BATCH,
+            stride=self._baseline_stride,
+        )
+
+    @property
+    def _baseline_stride(self) -> int:
+        return math.ceil(len(self.train.pairs) / MEAN_IMAGE_PAIRS)
+
+    def _evaluation_fetch(self) -> Fetch:
+        """Of training pairs, as evaluation brings them to size."""
+        return fetcher(self.train.pairs, evaluation_resizing(self.settings), cache_gib=0)
 
     def sample_pairs(self, count: int) -> tuple[list[str], np.ndarray, np.ndarray]:
         """Names, inputs and targets, [N, H, W, C], of a few pairs spread over the split.
 
         They are validation pairs or, where there are none, training pairs.
         """
-        split = self.validation or self._uncropped_training_split()
+        split = self.validation or Split(self.train.pairs, self._evaluation_fetch())
         total = len(split.pairs)
         indices = np.unique(np.linspace(0, total - 1, min(count, total)).astype(np.int64))
         images = [split.fetch(tf.constant(index)) for index in indices]
@@ -109,10 +123,6 @@ class RunData:
             np.stack([np.asarray(i) for i in side]) for side in zip(*images, strict=True)
         )
         return [split.pairs.names[index] for index in indices], inputs, targets
-
-    def _uncropped_training_split(self) -> Split:
-        resizing = evaluation_resizing(self.settings)
-        return Split(self.train.pairs, fetcher(self.train.pairs, resizing, cache_gib=0))
 
 
 def open_run_data(settings: DataSettings) -> RunData:
@@ -133,18 +143,13 @@ def open_run_data(settings: DataSettings) -> RunData:
     return RunData(settings, Split(train, fetcher(train, resizing, settings.cache_gib)), validation)
 
 
-def crops_each_pair(settings: DataSettings) -> bool:
-    """Whether pairs of many sizes are cropped one by one, before they are batched."""
-    return settings.resize in ("crop", "scale_width_and_crop")
-
-
 def training_resizing(settings: DataSettings) -> Resizing:
     """What is done to training pairs before the random crop."""
     if settings.resize == "resize_and_crop":
         return _resizing(settings, size=settings.load_size)
     return _resizing(
         settings,
-        size=None if crops_each_pair(settings) else settings.crop_size,
+        size=None if settings.crops_each_pair else settings.crop_size,
         fit="width" if settings.resize.startswith("scale_width") else "keep",
         width=settings.load_size[1],
     )
@@ -154,7 +159,7 @@ def evaluation_resizing(settings: DataSettings) -> Resizing:
     """What brings pairs to the size of the networks without any draw."""
     if settings.resize == "resize_and_crop":
         return _resizing(settings, size=settings.crop_size)
-    crop = settings.crop_size if crops_each_pair(settings) else None
+    crop = settings.crop_size if settings.crops_each_pair else None
     return dataclasses.replace(training_resizing(settings), size=settings.crop_size, crop=crop)
 
 
@@ -163,8 +168,9 @@ def with_network_size(settings: DataSettings, pairs: Pairs) -> DataSettings:
 
     Raises:
         UserError: that pair cannot be loaded.
+        SettingsError: the networks do not take its size.
     """
-    if settings.resize not in ("none", "scale_width"):
+    if not settings.takes_size_from_pairs:
         return settings
     broken = pairs.find_broken([0])
     if broken:
@@ -172,7 +178,18 @@ def with_network_size(settings: DataSettings, pairs: Pairs) -> DataSettings:
     height, width = pairs.load(tf.constant(0, tf.int64))[0].shape[:2]
     if settings.resize == "scale_width":
         height, width = max(round(height * settings.load_size[1] / width), 1), settings.load_size[1]
-    return dataclasses.replace(settings, load_size=(height, width), crop_size=(height, width))
+    if settings.rotate and height != width:
+        raise SettingsError(
+            f"rotate needs square images, and with resize {settings.resize} they are "
+            f"{height}x{width}: turn rotate off, or crop"
+        )
+    try:
+        return dataclasses.replace(settings, load_size=(height, width), crop_size=(height, width))
+    except pydantic.ValidationError as error:
+        raise SettingsError(
+            f"with resize {settings.resize} the pairs are {height}x{width}, and networks take 16 "
+            "to 16384 pixels a side: resize them to a load_size"
+        ) from error
 
 
 def _resizing(settings: DataSettings, **how: Any) -> Resizing:

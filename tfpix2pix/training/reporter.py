@@ -1,7 +1,5 @@
 """What a run leaves behind on its way: rows, plots, sample grids, checkpoints."""
 
-from pathlib import Path
-
 import tensorflow as tf
 
 from tfpix2pix.config import Settings
@@ -14,7 +12,7 @@ from tfpix2pix.training.datasets import RunData
 from tfpix2pix.training.loop import LossRecorder, NonFiniteLossError
 from tfpix2pix.training.records import MetricsFile, Row, TensorBoard, plot_losses
 from tfpix2pix.training.run_folder import RunFolder
-from tfpix2pix.training.samples import as_stored, png_bytes, sample_grid
+from tfpix2pix.training.samples import file_names, label_colours, png_bytes, sample_grid
 from tfpix2pix.training.state import TrainState
 
 
@@ -70,10 +68,10 @@ class Reporter:
     def start(self) -> None:
         """Before the first step: the inputs of the samples, and how bad untrained networks are."""
         self._metrics.truncate(-1)
-        for name, image in zip(self._names, self._inputs, strict=True):
-            content, suffix = encode_image(as_stored(image, self._data.formats.input))
-            path = self._folder.samples / "inputs" / Path(name).with_suffix(suffix)
-            write_atomically(path, content)
+        inputs = self._folder.samples / "inputs"
+        for name, image in zip(file_names(self._names), self._inputs, strict=True):
+            content, suffix = encode_image(label_colours(image, self._data.formats.input))
+            write_atomically(inputs / f"{name}{suffix}", content)
         self.validate()
         self.draw()
 

@@ -53,7 +53,7 @@ def train(settings: Settings, run_dir: str | Path) -> TrainResult:
         UserError: the folder holds a run already, the data cannot be used, or a loss became NaN.
     """
     settings = dataclasses.replace(settings, data=_absolute(settings.data))
-    if settings.data.resize not in ("none", "scale_width"):
+    if not settings.data.takes_size_from_pairs:
         check_image_size(settings.model, settings.data.crop_size)
     folder = RunFolder(Path(run_dir))
     with folder.locked():

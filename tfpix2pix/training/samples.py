@@ -1,6 +1,7 @@
 """Sample grids: a row for each pair, input | generated | target."""
 
 from collections.abc import Sequence
+from pathlib import PurePosixPath
 
 import keras
 import numpy as np
@@ -47,7 +48,24 @@ def sample_grid(
     )
 
 
-def as_stored(image: np.ndarray, image_format: ImageFormat) -> np.ndarray:
+def file_names(names: Sequence[str]) -> list[str]:
+    """Names of pairs as names of files without suffixes: relative, and no two alike.
+
+    A pair's name may be anything, and files must be written in one folder and nowhere else.
+    """
+    inner = [
+        PurePosixPath(*(part for part in PurePosixPath(name).parts if part not in ("/", "..")))
+        for name in names
+    ]
+    short = [path.with_suffix("") for path in inner]
+    unique = [s if short.count(s) == 1 else path for s, path in zip(short, inner, strict=True)]
+    return [
+        str(path) if unique.count(path) == 1 else f"{path}_{number}"
+        for number, path in enumerate(unique)
+    ]
+
+
+def label_colours(image: np.ndarray, image_format: ImageFormat) -> np.ndarray:
     """A fetched image as a file of its set would hold it: class numbers as their colours."""
     if image_format.palette:
         return np.array(image_format.palette, np.uint8)[image[..., 0]]
@@ -56,7 +74,7 @@ def as_stored(image: np.ndarray, image_format: ImageFormat) -> np.ndarray:
 
 def shown(image: np.ndarray, image_format: ImageFormat) -> np.ndarray:
     """A fetched image as a picture: [H, W, C] -> uint8 [H, W, 3]."""
-    stored = as_stored(image, image_format)
+    stored = label_colours(image, image_format)
     return stored if image_format.palette else to_display(stored, image_format.value_range)
 
 
