@@ -10,6 +10,7 @@ from PIL import Image
 
 from tfpix2pix.config import resolve
 from tfpix2pix.data import images
+from tfpix2pix.data.encoding import to_display
 from tfpix2pix.data.pairs import open_splits
 from tfpix2pix.data.pipeline import fetcher
 from tfpix2pix.data.reading import read_image
@@ -18,8 +19,9 @@ from tfpix2pix.errors import SettingsError, UserError
 from tfpix2pix.export.savedmodel import export_savedmodel
 from tfpix2pix.inference.files import load_file_translator
 from tfpix2pix.inference.translator import load_translator
+from tfpix2pix.training import pairs_sheet as pairs_sheet_module
 from tfpix2pix.training.checkpoints import load_generator
-from tfpix2pix.training.datasets import RunData, Split, training_resizing
+from tfpix2pix.training.datasets import RunData, Split, open_run_data, training_resizing
 from tfpix2pix.training.run import resume, train
 from tfpix2pix.training.run_folder import RunFolder
 from tfpix2pix.training.samples import file_names
@@ -269,3 +271,16 @@ def test_an_export_of_a_run_on_crops_takes_crops_and_resizes_nothing(tmp_path):
     answer = exported.signatures["serving_default"](input_image=tf.constant(crop))
     expected = translator.translate_images(tf.constant(crop))["generated_image"]
     np.testing.assert_array_equal(answer["generated_image"], expected)
+
+
+@pytest.mark.parametrize("name", ["gray", "5_floats_to_2", "labels", "crop"])
+def test_the_pairs_are_drawn_before_the_run_begins(name, tmp_path):
+    settings = settings_of(name, tmp_path, steps=1)
+    data = open_run_data(settings.data)
+    cells = pairs_sheet_module._cells(data.train.pairs, "train")
+    assert [cell.name for cell in cells] == list(data.train.pairs.names)
+    image = read_image(tmp_path / "set" / "input" / cells[0].name).pixels
+    assert cells[0].size == f"{image.shape[0]}x{image.shape[1]}"
+    expected = to_display(image, None if image.dtype == np.uint8 else (-1000.0, 3000.0))
+    np.testing.assert_array_equal(cells[0].input, expected)
+    assert pairs_sheet_module.pairs_sheet(data).shape[2] == 3

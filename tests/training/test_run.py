@@ -96,6 +96,7 @@ def test_a_run_folder_describes_itself(settings, whole):
     grids = sorted(path.name for path in (run_dir / "samples").glob("*.png"))
     assert grids == ["latest.png", "step_0000000.png", "step_0000004.png", "step_0000006.png"]
     assert len(list((run_dir / "samples" / "inputs").glob("*.png"))) == 2
+    assert (run_dir / "pairs.png").read_bytes().startswith(b"\x89PNG")
     assert (run_dir / "losses.png").read_bytes().startswith(b"\x89PNG")
     assert list((run_dir / "tensorboard").glob("events*"))
 

@@ -10,6 +10,7 @@ from tfpix2pix.progress import Progress
 from tfpix2pix.training.checkpoints import Checkpoints
 from tfpix2pix.training.datasets import RunData
 from tfpix2pix.training.loop import LossRecorder, NonFiniteLossError
+from tfpix2pix.training.pairs_sheet import pairs_sheet
 from tfpix2pix.training.records import MetricsFile, Row, TensorBoard, plot_losses
 from tfpix2pix.training.run_folder import RunFolder
 from tfpix2pix.training.samples import file_names, label_colours, png_bytes, sample_grid
@@ -66,8 +67,9 @@ class Reporter:
         self._write_row()
 
     def start(self) -> None:
-        """Before the first step: the inputs of the samples, and how bad untrained networks are."""
+        """Before the first step: some pairs to look at, and how bad untrained networks are."""
         self._metrics.truncate(-1)
+        write_atomically(self._folder.pairs_sheet, png_bytes(pairs_sheet(self._data)))
         inputs = self._folder.samples / "inputs"
         for name, image in zip(file_names(self._names), self._inputs, strict=True):
             content, suffix = encode_image(label_colours(image, self._data.formats.input))

@@ -3,6 +3,7 @@
 config.yaml        all settings, resolved
 environment.json   versions, devices, code revision
 data.json          what its images are, how many pairs it trains on, and their fingerprint
+pairs.png          some of the pairs, to look at
 metrics.csv        losses, and validation figures
 losses.png         the same as curves
 samples/           grids of input | generated | target; inputs/ holds the inputs alone
@@ -48,6 +49,11 @@ class RunFolder:
     def data(self) -> Path:
         """What the run trains on."""
         return self.path / "data.json"
+
+    @property
+    def pairs_sheet(self) -> Path:
+        """Some of the pairs, to look at."""
+        return self.path / "pairs.png"
 
     @property
     def metrics(self) -> Path:
