@@ -1,5 +1,6 @@
 """A download is whole or is not there, whatever the server does, and says what went wrong."""
 
+import concurrent.futures
 import contextlib
 import errno
 import hashlib
@@ -7,10 +8,12 @@ import http.server
 import pathlib
 import socket
 import threading
+import time
 
 import pytest
 
 from tfpix2pix.data.builders import download as module
+from tfpix2pix.data.builders import download_progress
 from tfpix2pix.data.builders.download import download, partial_file
 from tfpix2pix.errors import UserError
 
@@ -42,6 +45,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         for name, value in server.headers.items():
             self.send_header(name, value)
         self.end_headers()
+        server.before_sending()
         sent = body[: server.cuts.pop(0)] if server.cuts else body
         server.sent.append(len(sent))  # first: the client may be done before this thread goes on
         self.wfile.write(sent)
@@ -63,7 +67,7 @@ def serving(content=CONTENT):
     """A server on loopback; its address is `server.url`."""
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.content, server.ranges, server.tells_length, server.shift = content, True, True, 0
-        server.headers = {"ETag": '"one"'}
+        server.headers, server.before_sending = {"ETag": '"one"'}, lambda: None
         server.requests, server.sent, server.statuses, server.cuts = [], [], [], []
         server.url = f"http://127.0.0.1:{server.server_port}/file.tar.gz"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -157,15 +161,57 @@ def test_cut_connection_is_resumed_with_the_rest_alone(server, target):
     assert server.requests[1]["If-Range"] == '"one"'
 
 
+def test_connection_may_break_as_often_as_it_brings_something(server, target):
+    server.cuts = [90_000] * 3 * module.ATTEMPTS
+    server.content = CONTENT * 2
+    download([server.url], target)
+    assert target.read_bytes() == server.content
+    assert server.sent[:-1] == [90_000] * 3 * module.ATTEMPTS
+
+
+def test_attempts_that_bring_nothing_more_are_counted_where_all_is_sent_anew(server, target):
+    server.ranges, server.cuts = False, [90_000] * 100
+    refusal([server.url], target)
+    assert len(server.sent) == 1 + module.ATTEMPTS
+
+
+def test_two_downloads_of_one_file_take_turns(server, target, capsys):
+    """The second waits, says so once, and finds the file there."""
+    lock = target.with_name(".partial-file.tar.gz.lock")
+    held = threading.Event()
+    server.before_sending = lambda: held.wait(20)
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        first = pool.submit(download, [server.url], target, sha256=SHA256)
+        wait_until(lambda: server.requests)
+        assert lock.exists()
+        second = pool.submit(download, [server.url], target, sha256=SHA256)
+        told = []
+        wait_until(lambda: told.append(capsys.readouterr().err) or any(told) or second.done())
+        held.set()
+        assert first.result(20) == second.result(20) == target
+    assert "".join(told) + capsys.readouterr().err == (
+        "waiting for another process that downloads file.tar.gz\n"
+    )
+    assert len(server.requests) == 1
+    assert_downloaded(target)
+
+
+def wait_until(true):
+    end = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
 def test_later_call_resumes_what_an_earlier_one_left(server, target, monkeypatch):
     monkeypatch.setattr(module, "ATTEMPTS", 1)
-    server.cuts = [300_000]
+    server.cuts = [300_000, 0]
     message = refusal([server.url], target)
     assert "the connection was lost" in message
     assert "what has arrived is kept" in message
     download([dead_address(), server.url], target)
     assert_downloaded(target)
-    assert server.sent == [300_000, len(CONTENT) - 300_000]
+    assert server.sent == [300_000, 0, len(CONTENT) - 300_000]
 
 
 def test_last_modified_serves_where_the_tag_is_weak(server, target):
@@ -192,7 +238,7 @@ def test_server_that_cannot_resume_sends_all_anew(server, target, fault):
 
 def test_changed_file_is_fetched_anew(server, target, monkeypatch):
     monkeypatch.setattr(module, "ATTEMPTS", 1)
-    server.content, server.cuts = b"older" * 100_000, [300_000]
+    server.content, server.cuts = b"older" * 100_000, [300_000, 0]
     refusal([server.url], target)
     server.content, server.headers = CONTENT, {"ETag": '"two"'}
     download([server.url], target)
@@ -202,7 +248,7 @@ def test_changed_file_is_fetched_anew(server, target, monkeypatch):
 def test_part_from_another_address_is_not_continued(server, target, monkeypatch):
     monkeypatch.setattr(module, "ATTEMPTS", 1)
     with serving(b"other" * 100_000) as other:
-        other.cuts = [300_000]
+        other.cuts = [300_000, 0]
         refusal([other.url], target)
     download([server.url], target)
     assert_downloaded(target)
@@ -211,17 +257,17 @@ def test_part_from_another_address_is_not_continued(server, target, monkeypatch)
 
 def test_whole_part_is_only_renamed(server, target, monkeypatch):
     monkeypatch.setattr(module, "ATTEMPTS", 1)
-    server.cuts = [300_000]
+    server.cuts = [300_000, 0]
     refusal([server.url], target)
     partial_file(target).write_bytes(CONTENT)
     download([server.url], target, sha256=SHA256)
     assert_downloaded(target)
-    assert server.sent == [300_000]
+    assert server.sent == [300_000, 0]
 
 
 def test_part_longer_than_the_file_is_dropped(server, target, monkeypatch):
     monkeypatch.setattr(module, "ATTEMPTS", 2)
-    server.cuts = [300_000, 0]
+    server.cuts = [300_000, 0, 0]
     refusal([server.url], target)
     partial_file(target).write_bytes(CONTENT + b"more")
     download([server.url], target)
@@ -310,7 +356,7 @@ def test_place_that_cannot_be_written_is_named(server, tmp_path):
 
 
 def test_lines_tell_the_progress_where_there_is_no_terminal(server, target, monkeypatch, capsys):
-    monkeypatch.setattr(module, "LINE_INTERVAL", 0.0)
+    monkeypatch.setattr(download_progress, "LINE_INTERVAL", 0.0)
     download([server.url], target, sha256=SHA256)
     assert "file.tar.gz: 1/1 MB" in capsys.readouterr().err
 

@@ -220,6 +220,24 @@ def test_other_format_is_refused(tmp_path):
     assert "is in the format parquet: expected array_record or tfrecord" in message
 
 
+@pytest.mark.parametrize("manual", ["by hand", "sets/by hand", "."])
+def test_file_of_the_manual_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch, manual):
+    folder = tmp_path / manual
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "images" / "1.jpg"
+    monkeypatch.setattr(LoadingTestSet, "FAILURE", PermissionError(13, "Not allowed", str(file)))
+    message = refusal("loading_test_set", tmp_path / "sets", manual_dir=str(folder))
+    assert message == f"cannot read {file}: Not allowed"
+
+
+@pytest.mark.parametrize("file", ["sets/1", None])
+def test_place_in_the_manual_folder_that_cannot_be_written_is_named(tmp_path, monkeypatch, file):
+    error = OSError(28, "No space", file and str(tmp_path / file))
+    monkeypatch.setattr(LoadingTestSet, "FAILURE", error)
+    message = refusal("loading_test_set", tmp_path / "sets", manual_dir=str(tmp_path))
+    assert message.startswith(f"cannot write {tmp_path}/sets: No space.")
+
+
 def test_manual_folder_that_is_not_there_is_named(tmp_path):
     message = refusal("pix2pix/maps", tmp_path, manual_dir=str(tmp_path / "none"))
     assert f"there is no folder {tmp_path}/none" in message

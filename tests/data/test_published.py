@@ -248,13 +248,63 @@ def test_damaged_archive_of_the_user_is_kept(members, tmp_path, damage):
     assert_prepared(builder, members)
 
 
-def test_unpacked_folder_gives_the_same_set(members, tmp_path):
+def write_members(members, folder):
     for path, content in members.items():
-        file = tmp_path / "by hand" / path
+        file = folder / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
+
+
+def test_unpacked_folder_gives_the_same_set(members, tmp_path):
+    write_members(members, tmp_path / "by hand")
     builder = prepare(tmp_path / "sets", manual_dir=str(tmp_path / "by hand"))
     assert_prepared(builder, members)
+
+
+def test_image_that_cannot_be_read_is_named(members, tmp_path, monkeypatch):
+    write_members(members, tmp_path / "by hand")
+    image = tmp_path / "by hand/facades/val/4.jpg"
+    real_open = pathlib.Path.open
+
+    def opened(path, *args, **options):
+        if path == image:
+            raise PermissionError(13, "Permission denied", str(path))
+        return real_open(path, *args, **options)
+
+    monkeypatch.setattr(pathlib.Path, "open", opened)
+    message = refusal(tmp_path / "sets", manual_dir=str(tmp_path / "by hand"))
+    assert message == f"cannot read {image}: Permission denied"
+
+
+def test_image_on_a_damaged_disk_is_named(members, tmp_path, monkeypatch):
+    write_members(members, tmp_path / "by hand")
+    real_open = pathlib.Path.open
+
+    def opened(path, *args, **options):
+        return DamagedDisk(real_open(path, *args, **options), path.name == "4.jpg")
+
+    with monkeypatch.context() as patches:
+        patches.setattr(pathlib.Path, "open", opened)
+        message = refusal(tmp_path / "sets", manual_dir=str(tmp_path / "by hand"))
+    folder = tmp_path / "by hand/facades"
+    assert message.startswith(f"cannot use {folder}: val/4.jpg in it cannot be read ([Errno 5]")
+
+
+class DamagedDisk(contextlib.closing):
+    """A file whose content the system perhaps cannot read: it says why, but of no name."""
+
+    def __init__(self, file, damaged):
+        super().__init__(file)
+        self.damaged = damaged
+
+    def __enter__(self):
+        return self if self.damaged else self.thing
+
+    def __getattr__(self, name):
+        return getattr(self.thing, name)
+
+    def read(self):
+        raise OSError(5, "Input/output error")
 
 
 def test_manual_folder_without_the_set_is_no_hindrance(server, members, tmp_path):
@@ -311,6 +361,7 @@ def test_every_set_says_what_it_is():
         assert "; B: " in config.description
         assert config.megabytes >= 30
     assert "CVPR 2017" in Pix2pix.__doc__
+    assert "not authenticated" in Pix2pix.__doc__
 
 
 def test_interrupted_preparation_leaves_nothing(server, tmp_path, monkeypatch):

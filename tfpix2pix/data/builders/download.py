@@ -1,24 +1,24 @@
 """Downloads one file whole or not at all: mirrors in order, partial downloads resumed."""
 
+import contextlib
 import hashlib
 import json
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import filelock
 import requests
-from tqdm import tqdm
 from urllib3.exceptions import HTTPError
 
+from tfpix2pix.data.builders.download_progress import show_bytes
 from tfpix2pix.errors import UserError
 from tfpix2pix.files import write_atomically, writing
-from tfpix2pix.progress import LINE_INTERVAL, say
+from tfpix2pix.progress import say
 
-ATTEMPTS = 4  # per address
-PAUSE = 1.0  # seconds before the second attempt; twice as long before each later one
+ATTEMPTS = 4  # per address, in a row without a byte more than before
+PAUSE = 1.0  # seconds before another attempt; twice as long after each that brought nothing
 CHUNK = 2**18
-MEGABYTE = 1e6
 
 
 class _MirrorError(Exception):
@@ -35,7 +35,8 @@ def download(
     """Downloads a file that several addresses offer, unless it is there already.
 
     What has arrived stays in a hidden file beside `target` if the connection is lost, and a later
-    call fetches only the rest, provided that the server still has the same file.
+    call fetches only the rest, provided that the server still has the same file. While another
+    process downloads the file, this one waits.
 
     Args:
         urls: addresses of the same file, the best first.
@@ -52,8 +53,9 @@ def download(
     if target.exists():
         return target
     failures = []
-    with writing(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
+    with writing(target), _alone(target):
+        if target.exists():  # by now
+            return target
         for url in urls:
             try:
                 _fetch_with_retries(url, partial_file(target), timeout)
@@ -76,16 +78,33 @@ def partial_file(target: Path) -> Path:
     return target.with_name(f".partial-{target.name}")
 
 
+@contextlib.contextmanager
+def _alone(target: Path) -> Iterator[None]:
+    """Keeps others from downloading `target`; the system unlocks it when this process dies."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    lock_file = target.with_name(f".partial-{target.name}.lock")
+    lock = filelock.FileLock(lock_file)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        say(f"waiting for another process that downloads {target.name}")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock_file.unlink(missing_ok=True)  # while it is held: afterwards it may be another's
+        lock.release()
+
+
 def _origin_file(partial: Path) -> Path:
     """Says what the partial file is a part of: address, validator."""
     return partial.with_name(f"{partial.name}.origin")
 
 
 def _fetch_with_retries(url: str, partial: Path, timeout: float) -> None:
-    failure = _MirrorError("not tried")
-    for attempt in range(ATTEMPTS):
-        if attempt:
-            time.sleep(PAUSE * 2 ** (attempt - 1))
+    failure: _MirrorError
+    most, in_vain = _size(partial), 0
+    while True:
         try:
             _fetch(url, partial, timeout)
             return
@@ -95,12 +114,21 @@ def _fetch_with_retries(url: str, partial: Path, timeout: float) -> None:
             failure = _PassingError(_innermost(error))
         except requests.RequestException as error:
             raise _MirrorError(_innermost(error)) from error
-    raise failure
+        # Not more than the last attempt but than any: a server may have to send all anew.
+        in_vain = 0 if _size(partial) > most else in_vain + 1
+        most = max(most, _size(partial))
+        if in_vain == ATTEMPTS:
+            raise failure
+        time.sleep(PAUSE * 2 ** max(0, in_vain - 1))
+
+
+def _size(partial: Path) -> int:
+    return partial.stat().st_size if partial.exists() else 0
 
 
 def _fetch(url: str, partial: Path, timeout: float) -> None:
     """One request, for the whole file or for the rest of it."""
-    had = partial.stat().st_size if partial.exists() else 0
+    had = _size(partial)
     validator = _known_validator(url, partial) if had else None
     # Compressed once more on its way, the length told would not be the file's.
     headers = {"Accept-Encoding": "identity"}
@@ -116,8 +144,9 @@ def _fetch(url: str, partial: Path, timeout: float) -> None:
             total, had = _length(response), 0
             _forget(partial)
             _remember_origin(url, response, partial)
+        name = partial.name.removeprefix(".partial-")
         with partial.open("ab" if had else "wb") as file:
-            for chunk in _shown(_chunks(response), partial, had, total):
+            for chunk in show_bytes(_chunks(response), name, had, total):
                 file.write(chunk)
     _check_length(partial, total)
 
@@ -203,24 +232,6 @@ def _check_digest(partial: Path, name: str, expected: str | None) -> None:
 def _forget(partial: Path) -> None:
     partial.unlink(missing_ok=True)
     _origin_file(partial).unlink(missing_ok=True)
-
-
-def _shown(chunks: Iterator[bytes], partial: Path, had: int, total: int | None) -> Iterator[bytes]:
-    """Gives the chunks on, showing how many bytes have arrived."""
-    name = partial.name.removeprefix(".partial-")
-    if sys.stderr.isatty():
-        with tqdm(desc=name, total=total, initial=had, unit="B", unit_scale=True) as bar:
-            for chunk in chunks:
-                yield chunk
-                bar.update(len(chunk))
-        return
-    shown, of_total = time.monotonic(), f"/{total / MEGABYTE:.0f}" if total else ""
-    for chunk in chunks:
-        yield chunk
-        had += len(chunk)
-        if time.monotonic() - shown > LINE_INTERVAL:
-            shown = time.monotonic()
-            say(f"{name}: {had / MEGABYTE:.0f}{of_total} MB")
 
 
 def _innermost(error: BaseException) -> str:

@@ -175,17 +175,29 @@ def _prepare(
 ) -> None:
     if not sys.stderr.isatty():
         tfds.disable_progress_bar()
-    config = tfds.download.DownloadConfig(
-        manual_dir=manual_dir and str(Path(manual_dir).expanduser())
-    )
+    by_hand = Path(manual_dir).expanduser().absolute() if manual_dir else None
+    config = tfds.download.DownloadConfig(manual_dir=by_hand and str(by_hand))
     # TFDS speaks of downloads on stdout, where there may be none; its bars are on stderr.
     with (
         writing(place, tf.errors.OpError),
+        _failed_reading_explained(by_hand, place.absolute()),
         contextlib.redirect_stdout(io.StringIO()),
         _failures_explained(name),
         _failed_writing_as_os_error(),
     ):
         builder.download_and_prepare(download_config=config, file_format=_best_format())
+
+
+@contextlib.contextmanager
+def _failed_reading_explained(by_hand: Path | None, place: Path) -> Iterator[None]:
+    """Nothing is written into the folder of the user's own files; it may hold `place`, though."""
+    try:
+        yield
+    except OSError as error:
+        parents = Path(error.filename or place / "file").absolute().parents
+        if next((p for p in parents if p in (by_hand, place)), place) == place:
+            raise
+        raise UserError(f"cannot read {error.filename}: {error.strerror}") from error
 
 
 @contextlib.contextmanager
