@@ -208,6 +208,26 @@ def test_label_maps_keep_their_colours_and_ranges_are_spread(tmp_path):
     assert (at(sheet, top, MARGIN + IMAGE + GAP, (IMAGE, IMAGE)) == 64).all()
 
 
+def test_large_images_are_shrunk_as_soon_as_they_are_read(tmp_path, monkeypatch):
+    (tmp_path / "train").mkdir()
+    for number in range(3):
+        wide = np.repeat(flat(400, 600, (9 * number, 0, 255)), 2, axis=1)
+        Image.fromarray(wide).save(tmp_path / f"train/{number}.png")
+    drawn = []
+    monkeypatch.setattr(
+        "tfpix2pix.data.contact_sheet.contact_sheet",
+        lambda cells, title: drawn.extend(cells) or contact_sheet(cells, title=title),
+    )
+
+    sheet = write(tmp_path, tmp_path / "sheet.png")
+
+    images = [image for cell in drawn for image in (cell.input, cell.target)]
+    assert [image.shape for image in images] == [(107, IMAGE, 3)] * 6
+    assert all(image.base is None for image in images)
+    assert drawn[0].size == "train, 400x600"
+    assert (at(sheet, MARGIN + 2 * TITLE, MARGIN, (107, IMAGE)) == (0, 0, 255)).all()
+
+
 def test_images_that_do_not_fit_the_set_are_shown_as_stored(pairs_folder, tmp_path):
     five = PairFormat(ImageFormat(5), ImageFormat(5))
 

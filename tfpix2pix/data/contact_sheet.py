@@ -17,7 +17,7 @@ from tfpix2pix.data.folders import PairFiles
 from tfpix2pix.data.formats import ImageFormat, PairFormat
 from tfpix2pix.data.pair_checks import root_of, shown_name
 from tfpix2pix.data.reading import StoredImage, conform
-from tfpix2pix.data.sheet_drawing import Cell, contact_sheet
+from tfpix2pix.data.sheet_drawing import Cell, contact_sheet, shrunk
 from tfpix2pix.data.sources import Listing, Problem
 from tfpix2pix.errors import UserError
 from tfpix2pix.files import write_atomically
@@ -111,8 +111,12 @@ def _cell(
     a, b = images if settings.direction == "AtoB" else images[::-1]
     sizes = [f"{image.pixels.shape[0]}x{image.pixels.shape[1]}" for image in (a, b)]
     size = f"{split}, {' and '.join(dict.fromkeys(sizes))}"
-    shown = (_displayed(a, pair_format.input), _displayed(b, pair_format.target))
-    return Cell(name, *shown, section, size, reason)
+    # Shrunk at once, so that the full size of but one pair is in memory.
+    left, right = (
+        shrunk(_displayed(a, pair_format.input)),
+        shrunk(_displayed(b, pair_format.target)),
+    )
+    return Cell(name, left, right, section, size, reason)
 
 
 def _displayed(image: StoredImage, image_format: ImageFormat) -> np.ndarray:

@@ -79,6 +79,16 @@ def contact_sheet(cells: Sequence[Cell], *, title: str = "", columns: int = COLU
     return np.array(sheet)
 
 
+def shrunk(image: np.ndarray) -> np.ndarray:
+    """The image as small as it is shown, uint8 [H, W, 3]; one that is smaller stays as it is."""
+    from PIL import Image
+
+    height, width = _fitted(image)
+    if max(image.shape[:2]) <= IMAGE:
+        return image
+    return np.array(Image.fromarray(image).resize((width, height), Image.Resampling.LANCZOS))
+
+
 def _rows(cells: Sequence[Cell], columns: int) -> Iterator[str | list[Cell]]:
     """Titles and rows of cells."""
     row: list[Cell] = []
@@ -124,10 +134,8 @@ def _draw_cell(
         if image is None:
             draw.rectangle((*corner, corner[0] + IMAGE - 1, top + height - 1), EMPTY)
             continue
-        shown = _fitted(image)
-        smaller = shown[0] < image.shape[0]
-        resample = Image.Resampling.LANCZOS if smaller else Image.Resampling.NEAREST
-        sheet.paste(Image.fromarray(image).resize(shown[::-1], resample), corner)
+        shown = Image.fromarray(shrunk(image))
+        sheet.paste(shown.resize(_fitted(image)[::-1], Image.Resampling.NEAREST), corner)
     if cell.problem:
         box = (left - 4, top - 4, left + CELL_WIDTH + 3, top + height + 3)
         draw.rectangle(box, outline=RED, width=3)
