@@ -433,3 +433,19 @@ def test_none_gives_an_optional_setting_its_default_back():
     assert resolve("demo").model.depth == 5
     assert resolve("demo", flags={"depth": "none"}).model.depth is None
     assert "valid integer" in refusal(flags={"n_layers": "none"})
+
+
+def test_a_palette_holds_each_colour_once():
+    """Two classes of one colour could not be told apart in any label map."""
+    message = refusal(flags={"input_encoding": "labels", "palette": "0,#0a0b0c,255,#0A0B0C"})
+    assert "data.palette: #0a0b0c is there twice: expected a colour of its own" in message
+
+
+@pytest.mark.parametrize("count", [256, 257])
+def test_a_palette_holds_as_many_colours_as_8_bits_count(count):
+    colours = [f"#{number:06x}" for number in range(count)]
+    flags = {"input_encoding": "labels", "palette": ",".join(colours)}
+    if count == 256:
+        assert len(resolve(flags=flags).data.palette) == 256
+    else:
+        assert "found 257 colours: expected 256 at the most" in refusal(flags=flags)

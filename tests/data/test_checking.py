@@ -1,4 +1,4 @@
-import json
+import dataclasses
 import subprocess
 import sys
 import threading
@@ -12,7 +12,7 @@ from PIL import Image
 
 from tests.conftest import complement, draw_shapes
 from tfpix2pix.config import DataSettings
-from tfpix2pix.data import checking, image_checks, pair_checks
+from tfpix2pix.data import checking, detect, image_checks, pair_checks
 from tfpix2pix.data.check_report import CheckReport
 from tfpix2pix.data.checking import check_pairs, usable_pairs
 from tfpix2pix.data.detect import detect_format
@@ -69,7 +69,8 @@ def test_a_good_set_has_facts_and_nothing_else(pairs_folder):
     assert report.problems == ()
     assert report.warnings == ()
     assert report.lines() == [
-        f"{pairs_folder}: 9 pairs (train 6, val 3), all looked at",
+        f"{pairs_folder}: 9 pairs (train 6, val 3), all looked at; "
+        "each file holds both images, A left",
         "inputs: RGB uint8, 64x64",
         "targets: RGB uint8, 64x64",
         "no problems",
@@ -323,6 +324,14 @@ def test_tiny_label_maps(size):
     assert image_checks.wrong_values(np.zeros((*size, 3), np.uint8), labels) == []
 
 
+@pytest.mark.parametrize(("gap", "noise", "is_stray"), [(1, 1, True), (1, 0, False), (9, 4, False)])
+def test_classes_close_together_leave_less_room(gap, noise, is_stray):
+    palette = tuple((level, level, level) for level in range(0, 4 * gap, gap))
+    labels = ImageFormat(palette=palette)
+    pixels = np.full((16, 16, 3), 3 * gap + noise, np.uint8)
+    assert bool(image_checks.wrong_values(pixels, labels)) == is_stray
+
+
 def test_palette_images_are_read_as_colours(folders):
     Image.fromarray(draw_shapes(9)).quantize(8).save(folders / "train/input/1.png")
 
@@ -401,6 +410,20 @@ def test_values_outside_the_range(tmp_path):
     assert warnings_of(report) == {image_checks.OUTSIDE: ("train/target/2.npy (25 %)",)}
 
 
+def test_most_values_outside_the_range_are_a_problem(tmp_path):
+    """A range meant for floats, say, and 16-bit targets."""
+    write_folders(tmp_path, ".npy", make=lambda i: draw_shapes(i).astype(np.float32) / 255)
+    for path in (tmp_path / "train/target").iterdir():
+        np.save(path, (np.load(path) * 255).astype(np.uint16) * 257 + 2)
+
+    report = check(tmp_path, value_range=(0, 1))
+
+    assert len(report.problems) == 4
+    assert "% of its values are outside 0 to 1, and would be clipped" in report.problems[0].reason
+    assert warnings_of(report) == {}
+    assert check(tmp_path, value_range=(0, 1), target_value_range=(0, 65535)).problems == ()
+
+
 def test_float_tiff_of_several_channels(tmp_path):
     for number in range(3):
         for side in ("input", "target"):
@@ -434,7 +457,7 @@ def test_a_limit_is_spread_over_each_split(pairs_folder):
 
     assert places == [("train", 0), ("train", 5), ("val", 0)]
     report = check(pairs_folder, limit=4)
-    assert report.headline().endswith("9 pairs (train 6, val 3), 3 of them looked at")
+    assert report.headline().split(";")[0].endswith("9 pairs (train 6, val 3), 3 of them looked at")
 
 
 def test_reports_do_not_depend_on_the_threads(pairs_folder, monkeypatch):
@@ -503,23 +526,66 @@ def test_many_names_are_counted(tmp_path):
     )
 
 
-def test_the_report_as_json(pairs_folder):
-    (pairs_folder / "train/1.png").write_bytes(b"")
-
-    plain = json.loads(json.dumps(check(pairs_folder).to_plain()))
-
-    assert plain["pairs"] == {"train": 6, "val": 3}
-    assert plain["looked_at"] == 9
-    assert plain["problems"][0]["name"] == "train/1.png"
-    assert plain["inputs"]["sizes"] == [{"size": [64, 64], "images": 8}]
-    assert PairFormat.from_plain(plain["format"]) == PairFormat()
-
-
 def test_usable_pairs_of_a_good_set(pairs_folder, capsys):
     settings = settings_of(pairs_folder)
 
-    assert usable_pairs(settings) == list_pairs(settings)
-    assert capsys.readouterr().err == f"{pairs_folder}: 9 pairs (train 6, val 3), all looked at\n"
+    listing = usable_pairs(settings)
+
+    assert listing == dataclasses.replace(list_pairs(settings), format=PairFormat())
+    assert capsys.readouterr().err == (
+        f"{pairs_folder}: 9 pairs (train 6, val 3), all looked at; "
+        "each file holds both images, A left\n"
+    )
+
+
+def test_pairs_are_opened_in_the_format_that_was_checked(folders):
+    """Most of the few files left may differ from most of those looked at."""
+    save(folders / "train/input/0.png", draw_shapes(0)[..., :1])
+    listing = usable_pairs(settings_of(folders, on_bad="skip"))
+    gray = ImageFormat(1)
+    listing = dataclasses.replace(listing, format=PairFormat(gray, gray))
+
+    assert open_splits(settings_of(folders), listing)["train"].format == PairFormat(gray, gray)
+
+
+def test_how_the_files_were_taken_is_said(folders, pairs_folder, tmp_path):
+    manifest = tmp_path / "pairs.csv"
+    manifest.write_text("input,target,split\nfolders/train/input/0.png,pairs/val/8.png,train\n")
+
+    assert check(folders).headline().endswith("; two folders")
+    assert check(pairs_folder, layout="top_bottom").headline().endswith("both images, A on top")
+    assert check(manifest).headline().endswith("; manifest")
+
+
+def test_what_was_left_aside_is_a_warning(folders):
+    save(folders / "train/stray.png", draw_shapes(0))
+    (folders / "train/input/x.gif").touch()
+
+    lines = check(folders).lines()
+
+    aside = "images beside train/input/, train/target/: 1 in train/"
+    assert f"warning: ignored: {aside}" in lines
+    assert any(line.startswith("warning: ignored: 1 .gif (read are ") for line in lines)
+    assert lines[-1] == "no problems"
+
+
+def test_a_set_whose_first_files_are_broken_is_looked_at_further(folders, monkeypatch):
+    monkeypatch.setattr(detect, "LOOKED_AT", 1)
+    (folders / "train/input/0.png").write_bytes(b"broken")
+    (folders / "train/input/1.png").write_bytes(b"broken")
+
+    with pytest.raises(UserError, match=r"2 of the pairs in .* cannot be used: .*0\.png.*1\.png"):
+        usable_pairs(settings_of(folders))
+
+
+def test_a_bmp_under_another_suffix_is_a_problem(folders):
+    """Its palette is what TensorFlow does not decode."""
+    palette = Image.fromarray(draw_shapes(1)).convert("P")
+    palette.save(folders / "train/input/1.png", "BMP")
+
+    (problem,) = check(folders).problems
+
+    assert problem == ("train/input/1.png", "it is a BMP: call it .bmp")
 
 
 def test_usable_pairs_say_warnings(pairs_folder, capsys):
@@ -588,7 +654,7 @@ def test_usable_pairs_refuse_when_none_is_left(tmp_path):
     write_folders(tmp_path)
     labels = {"input_encoding": "labels", "palette": ((1, 2, 3), (4, 5, 6))}
 
-    with pytest.raises(UserError, match="no train/ pairs that can be used"):
+    with pytest.raises(UserError, match=r"no train/ pairs: .*found none"):
         usable_pairs(settings_of(tmp_path, on_bad="skip", **labels))
 
 
@@ -596,7 +662,7 @@ def test_usable_pairs_need_train_pairs(pairs_folder):
     for path in (pairs_folder / "train").iterdir():
         path.unlink()
 
-    with pytest.raises(UserError, match=r"no train/ pairs .* found val/"):
+    with pytest.raises(UserError, match=r"no train/ pairs: .* found val/"):
         usable_pairs(settings_of(pairs_folder))
 
 

@@ -63,7 +63,8 @@ def test_each_side_is_what_most_of_its_images_are(write):
 def test_an_odd_type_among_many_does_not_decide(write, dtypes, commonest):
     files = [write(f"{i}.npy", zeros(4, 6, dtype=name)) for i, name in enumerate(dtypes)]
     target = write("target.npy", zeros(4, 6, 3))
-    found = detected([(file, target) for file in files], value_range="0,1")
+    ranges = {} if commonest == "uint8" else {"value_range": "0,1"}
+    found = detected([(file, target) for file in files], **ranges)
     assert (found.input.dtype, found.target) == (commonest, RGB)
 
 
@@ -138,6 +139,19 @@ def test_a_file_that_cannot_be_read_is_left_to_be_named_later(write, tmp_path):
     (tmp_path / "broken.png").write_bytes(b"broken")
     rgb, broken = write("rgb.png", zeros(4, 6, 3)), str(tmp_path / "broken.png")
     assert detected([(broken, rgb), (rgb, rgb)]) == PairFormat(RGB, RGB)
+
+
+def test_the_first_that_can_be_read_tells_where_those_looked_at_cannot(
+    write, tmp_path, monkeypatch
+):
+    (tmp_path / "broken.png").write_bytes(b"broken")
+    gray, broken = write("gray.npy", zeros(4, 6)), str(tmp_path / "broken.png")
+    monkeypatch.setattr(detect, "LOOKED_AT", 2)
+    pairs = [(broken, broken), (broken, broken), (gray, gray), (broken, broken)]
+    assert detected(pairs) == PairFormat(ImageFormat(1), ImageFormat(1))
+    monkeypatch.setattr(detect, "SEARCHED", 2)
+    with pytest.raises(UserError, match="none of 2 pairs that were looked at can be read"):
+        detected(pairs)
 
 
 def test_the_first_of_files_that_all_cannot_be_read_is_named(tmp_path):

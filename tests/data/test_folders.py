@@ -93,9 +93,38 @@ def test_splits_may_differ_in_layout(tmp_path):
     }
 
 
-def test_what_lies_beside_the_folders_of_splits_does_not_count(tmp_path):
-    touch(tmp_path, "preview.png", "train/a.png", "trained/b.png", "input/c.png")
+def test_what_lies_beside_the_folders_of_splits_does_not_count_and_is_told(tmp_path):
+    touch(tmp_path, "preview.png", "train/a.png", "trained/b.png", "trained/x/b.png", "input/c.png")
     assert found(tmp_path) == {"train": [("a.png", "train/a.png", None)]}
+    assert find_pairs(tmp_path).ignored == (
+        "ignored: images beside train/: 1 in input/, 1 in the folder itself, 2 in trained/",
+    )
+
+
+@pytest.mark.parametrize(
+    ("used", "aside", "told"),
+    [
+        (["val/a.png"], "valid/b.png", "images beside val/: 1 in valid/"),
+        (["trainA/a.png", "trainB/a.png"], "train/b.png", "beside trainA/, trainB/: 1 in train/"),
+        (["train/A/a.png", "train/B/a.png"], "train/b.png", "train/A/, train/B/: 1 in train/"),
+        (["A/a.png", "B/a.png"], "C/b.png", "images beside A/, B/: 1 in C/"),
+        (["A/val/a.png", "B/val/a.png"], "A/b/b.png", "A/val/, B/val/: 1 in A/b/"),
+    ],
+)
+def test_images_beside_any_layout_are_told(tmp_path, used, aside, told):
+    touch(tmp_path, *used)
+    assert find_pairs(tmp_path).ignored == ()
+    touch(tmp_path, aside)
+    (line,) = find_pairs(tmp_path).ignored
+    assert line.endswith(told)
+
+
+def test_files_of_other_suffixes_are_counted_but_for_those_that_are_no_images(tmp_path):
+    touch(tmp_path, *(f"train/{i}.gif" for i in range(3)), "train/x/1.EXR", "train/a.png")
+    touch(tmp_path, "train/notes.txt", "train/list.csv", "train/Thumbs.db", "train/.b.gif")
+    touch(tmp_path, "train/README")
+    (line,) = find_pairs(tmp_path).ignored
+    assert line.startswith("ignored: 3 .gif, 1 .exr (read are .jpg, ")
 
 
 # Names
@@ -142,7 +171,7 @@ def test_the_order_is_that_of_the_names_whatever_the_disk_says(tmp_path, monkeyp
     touch(tmp_path, *(f"train/{name}" for name in names))
     walk = os.walk
     monkeypatch.setattr(
-        os, "walk", lambda *args, **kw: ((p, d, f[::-1]) for p, d, f in list(walk(*args, **kw)))
+        os, "walk", lambda *args, **kw: ((p, d, f[::-1]) for p, d, f in walk(*args, **kw))
     )
     assert [name for name, *_ in found(tmp_path)["train"]] == names
 
@@ -191,6 +220,20 @@ def test_files_without_a_partner_are_named_each_with_where_it_should_be(tmp_path
         (f"{tmp_path}/trainB/x/right.png", f"no file of that name in {tmp_path}/trainA"),
     ]
     assert [name for name, *_ in found(tmp_path)["train"]] == ["both.png"]
+
+
+def test_a_partner_of_a_suffix_that_is_not_read_is_named(tmp_path):
+    touch(tmp_path, "A/both.png", "B/both.png", "A/x/1.png", "B/x/1.gif")
+    assert list(find_pairs(tmp_path).problems) == [
+        (
+            f"{tmp_path}/A/x/1.png",
+            f"no file of that name in {tmp_path}/B but x/1.gif, of a suffix that is not read",
+        )
+    ]
+    (tmp_path / "A/both.png").unlink()
+    (tmp_path / "B/both.png").unlink()
+    touch(tmp_path, "B/other.png")
+    assert "but x/1.gif, of a suffix that is not read" in refusal(tmp_path)
 
 
 def test_names_are_matched_with_their_folders_and_capitals(tmp_path):
@@ -247,6 +290,49 @@ def test_two_folders_of_other_names_are_not_taken_for_side_by_side(tmp_path, pla
     touch(tmp_path, f"{place}/photos/alone.jpg")
     message = refusal(tmp_path)
     assert "holds labels/ and photos/ with the same names in both: call them input/" in message
+
+
+@pytest.mark.parametrize("stray", ["alone.jpg", "more/x.jpg", "a/x.jpg"])
+def test_stray_files_beside_two_folders_hide_nothing(tmp_path, stray):
+    touch(tmp_path, stray, *(f"{top}/{i}.png" for top in ("photos", "labels") for i in range(4)))
+    assert "holds labels/ and photos/ with the same names in both" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize("place", [".", "train"])
+@pytest.mark.parametrize(
+    "inner", ["input {}/target", "A {}/B", "train", "trainA {}/trainB", "validation", "x/test"]
+)
+def test_known_names_deeper_than_expected_are_refused(tmp_path, place, inner):
+    names = f"mydata/{inner}".format("mydata").split()
+    touch(tmp_path, *(f"{place}/{name}/{i}.png" for name in names for i in (1, 2)))
+    folder = tmp_path / place
+    wrapper = (folder / names[0]).parent
+    assert refusal(tmp_path).endswith(f"/: did you mean {wrapper}?")
+    assert refusal(tmp_path).startswith(f"{folder} holds ")
+
+
+def test_splits_in_several_folders_are_refused(tmp_path):
+    """As Cityscapes is laid out."""
+    touch(tmp_path, "leftImg8bit/train/aachen/1_leftImg8bit.png", "gtFine/train/aachen/1_c.png")
+    message = refusal(tmp_path)
+    assert "holds gtFine/train/ and leftImg8bit/train/: call them input/ and target/" in message
+
+
+def test_folders_of_unknown_names_alone_are_refused(tmp_path):
+    touch(tmp_path, "leftImg8bit/1_leftImg8bit.png", "gtFine/1_color.png")
+    message = refusal(tmp_path)
+    assert "holds images in gtFine/, leftImg8bit/ only" in message
+    assert "call them input/ and target/, or write a manifest" in message
+
+
+def test_one_folder_alone_may_be_what_is_meant(tmp_path):
+    touch(tmp_path, "mydata/1.png", "mydata/2.png")
+    assert refusal(tmp_path).endswith(f"holds nothing but mydata/: did you mean {tmp_path}/mydata?")
+
+
+def test_folders_of_classes_are_side_by_side_in_a_split(tmp_path):
+    touch(tmp_path, *(f"train/{name}/{name}_{i}.png" for name in ("cat", "dog") for i in range(3)))
+    assert len(found(tmp_path)["train"]) == 6
 
 
 def test_two_folders_of_different_names_are_side_by_side(tmp_path):

@@ -55,10 +55,9 @@ def test_integers_have_the_range_of_their_type(found, expected):
         ),
         ("float32", {"value_range": "-1,1"}, FLOATS, FLOATS),
         ("float32", {"value_range": "-1,1", "target_value_range": "0,9"}, FLOATS, (0, 9)),
-        ("uint8", {"value_range": "0,100", "target_value_range": "5,6"}, BYTES, BYTES),
     ],
 )
-def test_ranges_are_those_that_were_given_but_of_bytes(dtype, settings, input_range, target_range):
+def test_ranges_are_those_that_were_given(dtype, settings, input_range, target_range):
     found = format_of((1, dtype), (1, dtype), **settings)
     assert found.input == ImageFormat(1, dtype, input_range)
     assert found.target == ImageFormat(1, dtype, target_range)
@@ -79,7 +78,7 @@ def test_a_range_counts_for_the_sides_that_need_one():
     [
         ([(1, "float32"), (3, "uint8")], {}),
         ([(3, "uint8"), (1, "float32")], {}),
-        ([(1, "float32"), (3, "uint8")], {"target_value_range": "0,1"}),
+        ([(1, "float32"), (1, "uint16")], {"target_value_range": "0,1"}),
     ],
 )
 def test_floats_need_a_range(found, settings):
@@ -90,6 +89,28 @@ def test_floats_need_a_range(found, settings):
         "that become the darkest and the brightest, such as --value-range 0,1 or, with a minus, "
         "--value-range=-1,1"
     )
+
+
+LABELS = {"input_encoding": "labels", "palette": "cmp"}
+
+
+@pytest.mark.parametrize(
+    ("found", "settings", "name"),
+    [
+        ([(3, "uint8"), (3, "uint8")], {"value_range": "0,100"}, "value_range"),
+        ([(3, "uint8"), (3, "uint8")], {"target_value_range": "0,100"}, "target_value_range"),
+        ([(1, "float32"), (3, "uint8")], {"target_value_range": "0,1"}, "target_value_range"),
+        (
+            [(3, "uint8"), (1, "uint16")],
+            {"value_range": "0,1", "target_value_range": "0,1"},
+            "value_range",
+        ),
+        ([(1, "uint16"), (3, "uint8")], {"value_range": "0,1", **LABELS}, "value_range"),
+    ],
+)
+def test_a_range_that_nothing_uses_is_refused(found, settings, name):
+    with pytest.raises(SettingsError, match=f"^{name}: .*leave it out$"):
+        format_of(*found, **settings)
 
 
 def test_float_targets_take_the_range_of_targets_alone():

@@ -80,7 +80,43 @@ def test_paths_are_relative_to_the_manifest_or_absolute(manifest, tmp_path, monk
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     [pair] = read_manifest(path).splits[None]
-    assert pair == PairFiles(f"{tmp_path}/a.png", f"{tmp_path}/a.png", f"{tmp_path}/sub/../b.png")
+    assert pair == PairFiles("a.png", f"{tmp_path}/a.png", f"{tmp_path}/sub/../b.png")
+
+
+@pytest.mark.parametrize(
+    ("cell", "name"),
+    [
+        ("{root}/sub/d.png", "sub/d.png"),
+        ("../{folder}/a.png", "a.png"),
+        ("sub/../a.png", "a.png"),
+        ("../beside/x.png", "beside/x.png"),
+        ("{root}/../beside/x.png", "beside/x.png"),
+    ],
+)
+def test_names_do_not_depend_on_the_place_and_lead_out_of_no_folder(manifest, tmp_path, cell, name):
+    outside = tmp_path.parent / "beside"
+    outside.mkdir(exist_ok=True)
+    (outside / "x.png").touch()
+    path = manifest(f"input,target\n{cell.replace('{folder}', tmp_path.name)},b.png\n")
+    assert [pair.name for pair in read_manifest(path).splits[None]] == [name]
+
+
+def test_two_files_that_would_share_a_name_get_numbers(manifest, tmp_path):
+    (tmp_path / "beside").mkdir()
+    (tmp_path.parent / "beside").mkdir(exist_ok=True)
+    for folder in (tmp_path, tmp_path.parent):
+        (folder / "beside" / "x.png").touch()
+    path = manifest(
+        "input,target\nbeside/x.png,a.png\n../beside/x.png,b.png\n{root}/beside/x.png,c.png\n"
+    )
+    names = [pair.name for pair in read_manifest(path).splits[None]]
+    assert names == ["beside/x.png", "beside/x_2.png", "beside/x.png"]
+
+
+@pytest.mark.parametrize("split", ["val", "valid", "validation"])
+def test_val_may_be_spelt_out(manifest, split):
+    path = manifest(f"input,target,split\na.png,b.png,{split}\n")
+    assert splits_of(path) == {"val": [("a.png", "a.png", "b.png")]}
 
 
 def test_columns_may_be_in_any_order(manifest):

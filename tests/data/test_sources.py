@@ -1,5 +1,6 @@
 """What `--data` names is told apart, listed in splits, and refused where nothing can be trained."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -213,3 +214,28 @@ def test_a_source_is_checked_before_anything_slow(tmp_path):
     check_source(settings_for(Path(touch(tmp_path / "set", "train/a.png")).parent / "set"))
     with pytest.raises(UserError, match="has no train/ pairs"):
         check_source(settings_for(touch(tmp_path / "tests", "test/a.png")))
+    with pytest.raises(UserError, match="holds no pairs: expected"):
+        check_source(settings_for(touch(tmp_path / "empty", "train/notes.txt")))
+    with pytest.raises(UserError, match="has no partner"):
+        check_source(settings_for(touch(tmp_path / "half", "trainA/a.png")))
+    (tmp_path / "pairs.csv").write_text("input,target\n")
+    with pytest.raises(UserError, match="lists no pairs"):
+        check_source(settings_for(tmp_path / "pairs.csv"))
+
+
+def test_a_source_is_not_listed_to_its_end_before_tensorflow(tmp_path, monkeypatch):
+    touch(tmp_path, *(f"{side}/{i}/a.png" for side in ("trainA", "trainB") for i in range(50)))
+    visited = []
+    realpath = os.path.realpath
+    monkeypatch.setattr(os.path, "realpath", lambda path: visited.append(path) or realpath(path))
+    check_source(settings_for(tmp_path))
+    assert 0 < len(visited) < 60
+    (tmp_path / "pairs.csv").write_text("input,target\nnone.png,none.png\n")
+    check_source(settings_for(tmp_path / "pairs.csv"))
+
+
+@pytest.mark.parametrize(("split", "shares"), [("train", "0/50/50"), ("val", "50/0/50")])
+def test_made_splits_without_a_share_say_what_made_them(tmp_path, split, shares):
+    touch(tmp_path, *(f"{number}.png" for number in range(20)))
+    with pytest.raises(UserError, match=rf"has no {split} pairs: its splits were made by --split"):
+        usable_listing(settings_for(tmp_path, split=shares), split)

@@ -236,6 +236,30 @@ def tiff_without_its_last_strip():
     return bytes(content)
 
 
+def tiff_with_an_empty_strip():
+    """As programs write that leave out empty areas, or that were stopped."""
+    content = bytearray(by_tifffile(noise(24, 9), rowsperstrip=8, compression="zlib"))
+    with tifffile.TiffFile(io.BytesIO(content)) as file:
+        tag = file.pages[0].tags["StripByteCounts"]
+        size = tag.valuebytecount // tag.count
+        content[tag.valueoffset : tag.valueoffset + size] = bytes(size)
+    return bytes(content)
+
+
+@pytest.mark.parametrize("shape", [(5, 24, 9), (40, 60, 33), (8, 16, 16), (12, 4, 4)])
+def test_bands_first_are_bands_also_in_narrow_pictures(read, shape):
+    """Written plainly, so that nothing tells bands from rows but their number."""
+    pixels = noise(*shape)
+    content = by_tifffile(pixels, photometric="minisblack")
+    assert_stored(read(content, ".tif"), np.moveaxis(pixels, 0, -1))
+
+
+@pytest.mark.parametrize("shape", [(24, 9, 5), (40, 60, 32), (6, 9, 5)])
+def test_bands_last_are_bands_where_they_are_few(read, shape):
+    pixels = noise(*shape)
+    assert_stored(read(by_tifffile(pixels, photometric="minisblack"), ".tif"), pixels)
+
+
 REFUSED = {
     "text as tif": (b"an image", "no TIFF image"),
     "PNG as tif": (by_pillow(pillow_image("RGB"), "PNG"), "no TIFF image"),
@@ -245,6 +269,7 @@ REFUSED = {
     "pages of two sizes": (two_sizes(), r"different shapes, \[8, 8\] and \[9, 9\]"),
     "TIFF bomb": (tiff(20000, 30000, 8, 1, b"small"), "20000 x 30000 pixels"),
     "TIFF in a circle": (tiff_in_a_circle(), "pages go in a circle"),
+    "TIFF with an empty strip": (tiff_with_an_empty_strip(), "cut short"),
     "TIFF without its last strip": (tiff_without_its_last_strip(), "cut short"),
 }
 

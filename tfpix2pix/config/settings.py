@@ -4,112 +4,25 @@ The YAML keys (`model: {base_filters: 64}`), the flags (`--base-filters 64`), th
 checks all come from these classes. Names are unique over all sections.
 """
 
-import contextlib
-import math
-import re
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
+from tfpix2pix.config.types import (
+    Augmentations,
+    Channels,
+    Every,
+    Interpolation,
+    Palette,
+    Range,
+    Resize,
+    Shares,
+    Size,
+    Switch,
+)
+
 STRICT = ConfigDict(extra="forbid")
-
-
-def _parse_size(value: Any) -> Any:
-    """Reads 256 as 256x256, and "256x512" or [256, 512] as height x width."""
-    parts = value.lower().split("x") if isinstance(value, str) else value
-    parts = [parts] if isinstance(parts, int) else parts
-    try:
-        sides = [int(part) for part in parts]
-    except (TypeError, ValueError):
-        sides = []
-    if len(sides) not in (1, 2):
-        raise ValueError("expected 256 or HEIGHTxWIDTH, such as 256x512")
-    return sides[0], sides[-1]
-
-
-Pixels = Annotated[int, Field(ge=16, le=16384)]
-Size = Annotated[tuple[Pixels, Pixels], BeforeValidator(_parse_size)]
-Interpolation = Literal["bicubic", "area", "nearest"]
-Resize = Literal["resize_and_crop", "scale_width", "scale_width_and_crop", "crop", "none"]
-Channels = Annotated[int, Field(ge=1, le=512)]
-Every = Annotated[int, Field(ge=1)]
-
-
-def _parse_range(value: Any) -> Any:
-    """Reads "0,4095" and [0, 4095]."""
-    parts = value.split(",") if isinstance(value, str) else value
-    try:
-        low, high = (float(part) for part in parts)
-    except (TypeError, ValueError):
-        raise ValueError("expected LOW,HIGH, such as 0,4095 (or --NAME=-1,1)") from None
-    if not -math.inf < low < high < math.inf:
-        raise ValueError("expected LOW,HIGH with LOW below HIGH")
-    return low, high
-
-
-Range = Annotated[tuple[float, float], BeforeValidator(_parse_range)]
-
-
-def _parse_split(value: Any) -> Any:
-    """Reads "80/10/10" and [80, 10, 10]: shares of train, val and test."""
-    parts = value.split("/") if isinstance(value, str) else value
-    try:
-        shares = [int(part) for part in parts]
-    except (TypeError, ValueError):
-        shares = []
-    if len(shares) != 3 or min(shares) < 0 or sum(shares) != 100:
-        raise ValueError("expected TRAIN/VAL/TEST in percent, such as 80/10/10")
-    return tuple(shares)
-
-
-Shares = Annotated[tuple[int, int, int], BeforeValidator(_parse_split)]
-
-
-def _parse_palette(value: Any) -> Any:
-    """Reads "cmp", "#0000aa,#0000ff", and lists of such colours, [R, G, B] or gray levels."""
-    if value in (None, "cmp"):
-        return value
-    colours = value.split(",") if isinstance(value, str) else value
-    if not isinstance(colours, (list, tuple)) or len(colours) < 2:
-        raise ValueError("expected cmp or at least two colours, such as #0000aa,#0000ff")
-    return tuple(_parse_colour(colour) for colour in colours)
-
-
-def _parse_colour(colour: Any) -> tuple[int, ...]:
-    if isinstance(colour, str) and re.fullmatch("#[0-9a-fA-F]{6}", colour.strip()):
-        return tuple(bytes.fromhex(colour.strip()[1:]))
-    with contextlib.suppress(TypeError, ValueError):
-        levels = colour if isinstance(colour, (list, tuple)) else 3 * [int(colour)]
-        if len(levels) == 3 and all(0 <= int(level) <= 255 for level in levels):
-            return tuple(int(level) for level in levels)
-    raise ValueError(f"{colour!r} is no colour: expected #RRGGBB, a gray level or [R, G, B]")
-
-
-Palette = Annotated[
-    Literal["cmp"] | tuple[tuple[int, int, int], ...], BeforeValidator(_parse_palette)
-]
-
-
-def _parse_switch(value: Any) -> Any:
-    """Reads on, yes and true, which are one and the same in YAML, and their opposites."""
-    words = {"on": "on", "yes": "on", "true": "on", "off": "off", "no": "off", "false": "off"}
-    return words.get(str(value).lower(), value)
-
-
-Switch = Annotated[Literal["auto", "on", "off"], BeforeValidator(_parse_switch)]
-
-
-def _split_words(value: Any) -> Any:
-    """Reads "color,cutout" as a list."""
-    if isinstance(value, str):
-        return [word for word in value.split(",") if word not in ("", "none")]
-    return value
-
-
-Augmentations = Annotated[
-    tuple[Literal["color", "translation", "cutout"], ...], BeforeValidator(_split_words)
-]
 
 
 def _setting(default: Any, help: str, metavar: str | None = None, **limits: Any) -> Any:

@@ -3,26 +3,28 @@
 import dataclasses
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import NamedTuple
 
 from tfpix2pix.data.formats import PairFormat
 from tfpix2pix.data.pair_checks import Size
-from tfpix2pix.data.sources import Problem
+from tfpix2pix.data.sources import Listing, Problem
 
 SHOWN_PROBLEMS = 20
 SHOWN_NAMES = 4
 SHOWN_KINDS = 3
-PLAIN_SIZES = 100
 
 
 class Finding(NamedTuple):
-    """What one may want to look at, and the files or pairs where it was found."""
+    """What one may want to look at, and the files or pairs where it was found, if it is in some."""
 
     what: str
-    names: tuple[str, ...]
+    names: tuple[str, ...] = ()
 
     def line(self, shown: int = SHOWN_NAMES) -> str:
         """One line: what, in how many, and the first names."""
+        if not self.names:
+            return self.what
         more = f" and {len(self.names) - shown} more" if len(self.names) > shown else ""
         return f"{self.what} ({len(self.names)}): {', '.join(self.names[:shown])}{more}"
 
@@ -54,18 +56,6 @@ class SideFacts:
         heights, widths = zip(*self.sizes, strict=True)
         return (min(heights), min(widths)), (max(heights), max(widths))
 
-    def to_plain(self) -> dict[str, Any]:
-        """As JSON holds it; of many sizes the commonest."""
-        commonest = Counter(self.sizes).most_common(PLAIN_SIZES)
-        lowest, highest = self._extremes() if self.sizes else (None, None)
-        return {
-            "kinds": dict(self.kinds),
-            "different_sizes": len(self.sizes),
-            "sizes": [{"size": list(size), "images": count} for size, count in commonest],
-            "smallest": lowest and list(lowest),
-            "largest": highest and list(highest),
-        }
-
 
 @dataclasses.dataclass(frozen=True)
 class CheckReport:
@@ -76,6 +66,7 @@ class CheckReport:
         pairs: how many each split holds.
         looked_at: how many pairs were read.
         made_splits: whether the splits were made by the names' hash.
+        taken: which two images make a pair, for people.
         pair_format: what the images were expected to be.
         inputs, targets: what they are as stored.
         problems: what breaks training or makes a wrong pair.
@@ -87,6 +78,7 @@ class CheckReport:
     pairs: Mapping[str, int]
     looked_at: int
     made_splits: bool
+    taken: str
     pair_format: PairFormat
     inputs: SideFacts
     targets: SideFacts
@@ -100,12 +92,12 @@ class CheckReport:
         return sum(self.pairs.values())
 
     def headline(self) -> str:
-        """How many pairs, in which splits, and how many of them were looked at."""
+        """How many pairs, in which splits, how many of them were looked at, and what a pair is."""
         splits = ", ".join(f"{split} {count}" for split, count in self.pairs.items())
         made = ", split by a hash of their names" if self.made_splits else ""
         all_ = self.looked_at == self.total
         looked = "all looked at" if all_ else f"{self.looked_at} of them looked at"
-        return f"{self.origin}: {self.total} pairs ({splits}{made}), {looked}"
+        return f"{self.origin}: {self.total} pairs ({splits}{made}), {looked}; {self.taken}"
 
     def lines(self, shown: int | None = SHOWN_PROBLEMS) -> list[str]:
         """For people; of many problems the first `shown`, or all of them where that is None."""
@@ -125,19 +117,15 @@ class CheckReport:
         """For people, with every problem."""
         return self.lines(shown=None)
 
-    def to_plain(self) -> dict[str, Any]:
-        """As JSON holds it, with every problem and warning."""
-        return {
-            "origin": self.origin,
-            "pairs": dict(self.pairs),
-            "looked_at": self.looked_at,
-            "made_splits": self.made_splits,
-            "format": self.pair_format.to_plain(),
-            "inputs": self.inputs.to_plain(),
-            "targets": self.targets.to_plain(),
-            "problems": [problem._asdict() for problem in self.problems],
-            "warnings": [{"what": what, "names": list(names)} for what, names in self.warnings],
-        }
+
+def how_taken(listing: Listing, layout: str) -> str:
+    """For people: which two images make a pair."""
+    if not Path(listing.origin).is_dir():
+        return "manifest"
+    first = "A left" if layout == "left_right" else "A on top"
+    words = {True: f"each file holds both images, {first}", False: "two folders"}
+    kinds = {pair.b is None for pairs in listing.splits.values() for pair in pairs}
+    return " or ".join(words[kind] for kind in sorted(kinds, reverse=True))
 
 
 def _commonest(counts: Mapping[str, int], what: str) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 
 from tfpix2pix import progress
 from tfpix2pix.config import DataSettings
-from tfpix2pix.data.check_report import CheckReport, Finding, SideFacts
+from tfpix2pix.data.check_report import CheckReport, Finding, SideFacts, how_taken
 from tfpix2pix.data.detect import detect_format
 from tfpix2pix.data.formats import PairFormat
 from tfpix2pix.data.pair_checks import Looked, Size, look_at, root_of, scaled_to_width, shown_name
@@ -26,8 +26,8 @@ from tfpix2pix.data.sources import (
     describe_problems,
     kind_of,
     list_pairs,
+    require_split,
 )
-from tfpix2pix.data.splits import SPLITS
 from tfpix2pix.errors import UserError
 
 # As many pairs are looked at when a training starts; all of them where bad ones are to be skipped.
@@ -42,8 +42,9 @@ Place = tuple[str, int]
 
 
 def usable_pairs(settings: DataSettings) -> Listing | None:
-    """The pairs to train on, looked at; None for sets of records, checked when they were prepared.
+    """The pairs to train on, looked at, with their format.
 
+    None for sets of records, which were checked when they were prepared.
     Warnings, and with `on_bad: skip` the pairs left out, are said on the way.
 
     Raises:
@@ -53,9 +54,10 @@ def usable_pairs(settings: DataSettings) -> Listing | None:
     if kind_of(settings.data) in RECORD_KINDS:
         return None
     listing = list_pairs(settings)
-    _require_train_pairs(listing)
+    require_split(listing)
     limit = QUICK_CHECK if settings.on_bad == "fail" else None
     pair_format = detect_format(settings, listing.splits["train"])
+    listing = dataclasses.replace(listing, format=pair_format)
     report = check_pairs(settings, listing, pair_format, limit=limit, show_progress=True)
     progress.say(report.headline())
     for finding in report.warnings:
@@ -71,7 +73,7 @@ def _say_and_leave_out(listing: Listing, report: CheckReport) -> Listing:
     for name, reason in report.problems:
         progress.say(f"left out: {name}: {reason}")
     left = without_bad_pairs(listing, report)
-    _require_train_pairs(left)
+    require_split(left)
     count = sum(len(indices) for indices in report.bad.values())
     if 2 * count > report.total:
         progress.say(
@@ -91,15 +93,6 @@ def without_bad_pairs(listing: Listing, report: CheckReport) -> Listing:
     }
     used = {split: pairs for split, pairs in splits.items() if pairs}
     return dataclasses.replace(listing, splits=used, problems=())
-
-
-def _require_train_pairs(listing: Listing) -> None:
-    if "train" not in listing.splits:
-        found = ", ".join(f"{name}/" for name in listing.splits) or "none of them"
-        raise UserError(
-            f"{listing.origin} has no train/ pairs that can be used: expected "
-            f"{', '.join(SPLITS)}; found {found}"
-        )
 
 
 def check_pairs(
@@ -241,10 +234,14 @@ class _Gathered:
             pairs={split: len(pairs) for split, pairs in self._listing.splits.items()},
             looked_at=self._looked_at,
             made_splits=self._listing.made_splits,
+            taken=how_taken(self._listing, self._settings.layout),
             pair_format=pair_format,
             inputs=SideFacts(input_sizes, input_kinds),
             targets=SideFacts(target_sizes, target_kinds),
             problems=tuple(self._problems),
-            warnings=tuple(Finding(what, tuple(names)) for what, names in self._notes.items()),
+            warnings=(
+                *(Finding(line) for line in self._listing.ignored),
+                *(Finding(what, tuple(names)) for what, names in self._notes.items()),
+            ),
             bad={split: frozenset(indices) for split, indices in self._bad.items() if indices},
         )

@@ -16,6 +16,8 @@ from tfpix2pix.errors import UserError
 
 # As many are looked at, spread evenly; what differs from them is refused when it is met.
 LOOKED_AT = 16
+# Where none of those can be read, the first that can be among as many tells instead.
+SEARCHED = 1000
 
 Sides = tuple[StoredImage, StoredImage]
 
@@ -41,24 +43,36 @@ def detect_format(settings: DataSettings, pairs: Sequence[PairFiles]) -> PairFor
 
     Raises:
         UserError: none of them can be read.
-        SettingsError: float images without `value_range`.
+        SettingsError: float images without `value_range`, or a range that no image uses.
     """
-    places = np.unique(np.linspace(0, len(pairs) - 1, LOOKED_AT).astype(int))
-    seen: list[Sides] = []
-    first_failure: UserError | None = None
-    for place in places:
-        try:
-            seen.append(read_pair(pairs[place], settings.layout))
-        except UserError as error:  # named again, with all others, by the check
-            first_failure = first_failure or error
+    seen, failures = _read_some(settings, pairs)
     if not seen:
-        assert first_failure is not None, "a listing holds pairs"
-        raise first_failure
+        count = min(len(pairs), SEARCHED)
+        more = f"; none of {count} pairs that were looked at can be read" if count > 1 else ""
+        raise UserError(f"{failures[0]}{more}")
     a, b = ([sides[i] for sides in seen] for i in (0, 1))
     found_input, found_target = (a, b) if settings.direction == "AtoB" else (b, a)
     return pair_format(
         settings, _commonest(found_input), _commonest(found_target), _extremes([*a, *b])
     )
+
+
+def _read_some(
+    settings: DataSettings, pairs: Sequence[PairFiles]
+) -> tuple[list[Sides], list[UserError]]:
+    """Pairs spread over all of them or, if all these are broken, the first that can be read."""
+    spread = np.unique(np.linspace(0, len(pairs) - 1, LOOKED_AT).astype(int)).tolist()
+    others = set(range(min(len(pairs), SEARCHED))) - set(spread)
+    seen: list[Sides] = []
+    failures: list[UserError] = []
+    for place in (*spread, *sorted(others)):
+        if seen and place in others:
+            break
+        try:
+            seen.append(read_pair(pairs[place], settings.layout))
+        except UserError as error:  # named again, with all others, by the check
+            failures.append(error)
+    return seen, failures
 
 
 def _commonest(images: Sequence[StoredImage]) -> tuple[int, DType]:

@@ -25,8 +25,10 @@ def open_file_splits(
 ) -> dict[str, Pairs]:
     """Opens splits of a folder or a manifest; see `open_splits`."""
     wanted = splits or list(listing.splits)
-    first = listing.splits.get("train") or listing.splits[wanted[0]]
-    pair_format = detect_format(settings, first)
+    pair_format = listing.format
+    if pair_format is None:
+        first = listing.splits.get("train") or listing.splits[wanted[0]]
+        pair_format = detect_format(settings, first)
     return {
         split: _file_pairs(
             settings, listing.splits[split], f"{listing.origin}/{split}", pair_format

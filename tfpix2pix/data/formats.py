@@ -105,8 +105,9 @@ def pair_format(
         extremes: which values were found, for the message on a missing value_range.
 
     Raises:
-        SettingsError: float images without `value_range`.
+        SettingsError: float images without `value_range`, or a range that no image uses.
     """
+    _refuse_unused_ranges(settings, found_input[1], found_target[1])
     target_range = settings.target_value_range or settings.value_range
     channels, dtype = settings.output_channels or found_target[0], found_target[1]
     target = ImageFormat(channels, dtype, _range(dtype, target_range, extremes))
@@ -116,6 +117,22 @@ def pair_format(
     return PairFormat(
         ImageFormat(channels, dtype, _range(dtype, settings.value_range, extremes)), target
     )
+
+
+def _refuse_unused_ranges(settings: DataSettings, input_dtype: DType, target_dtype: DType) -> None:
+    """Images of 8 bits and label maps have their own range: one that was given has no effect."""
+    if settings.target_value_range is not None and target_dtype == "uint8":
+        raise SettingsError(
+            "target_value_range: the targets are integers of 8 bits, which use their own range, "
+            "0 to 255; leave it out"
+        )
+    users = [] if settings.input_encoding == "labels" else [input_dtype]
+    users += [target_dtype] if settings.target_value_range is None else []
+    if settings.value_range is not None and all(dtype == "uint8" for dtype in users):
+        raise SettingsError(
+            "value_range: no images here use it: label maps and integers of 8 bits have their own "
+            "range, and targets may have target_value_range; leave it out"
+        )
 
 
 def _range(dtype: DType, given: Range | None, extremes: str) -> Range:

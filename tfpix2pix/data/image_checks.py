@@ -13,15 +13,21 @@ import numpy as np
 from tfpix2pix.data.formats import INTEGER_RANGES, Colour, ImageFormat
 from tfpix2pix.data.reading import StoredImage
 
-# Label maps: how far in RGB their colours may be from the palette's, at the least and the most;
-# how like each other pixels inside a class are; how many may be of no class; and how many rows and
-# columns of large images are looked at.
-PALETTE_DISTANCES = (24, 64)
+# Label maps: how far in RGB their colours may be from the palette's, at the most and as a share of
+# the distance of its two closest colours; which of these are so close that less than half of it is
+# allowed, for what lies between them may be another class; how like each other pixels inside a
+# class are; how many may be of no class; and how many rows and columns of large images are looked
+# at.
+PALETTE_DISTANCE = 64
+PALETTE_SHARE = 0.75
+CLOSE_COLOURS, CLOSE_SHARE = 32, 0.49
 FLAT = 10
 STRAY_SHARE = 0.01
 STRAY_GRID = 128
 
 CONSTANT = "one colour all over"
+# More than this share of values outside value_range is no noise but a wrong range.
+OUTSIDE_SHARE = 0.5
 OUTSIDE = "values outside value_range, which are clipped"
 TRANSPARENT = "transparency, which is dropped"
 
@@ -39,6 +45,12 @@ def wrong_values(pixels: np.ndarray, image_format: ImageFormat) -> list[str]:
         return [f"{_percent(1 - np.isfinite(pixels).mean())} of its values are NaN or infinite"]
     if image_format.palette:
         return _stray_colours(pixels, image_format.palette)
+    if (share := _share_outside(pixels, image_format)) > OUTSIDE_SHARE:
+        low, high = image_format.value_range
+        return [
+            f"{_percent(share)} of its values are outside {low:g} to {high:g}, and would be "
+            "clipped: see whether value_range and target_value_range are right"
+        ]
     return []
 
 
@@ -54,7 +66,7 @@ def odd_values(
     """
     if _is_constant(pixels):
         yield CONSTANT, ""
-    if share := _share_outside(pixels, image_format):
+    if 0 < (share := _share_outside(pixels, image_format)) <= OUTSIDE_SHARE:
         yield OUTSIDE, f" ({_percent(share)})"
     if _drops_transparency(image, image_format.channels):
         yield TRANSPARENT, ""
@@ -101,8 +113,9 @@ def _every(planes: np.ndarray, row: int, column: int, step: int) -> np.ndarray:
 def _palette_limit(palette: tuple[Colour, ...]) -> float:
     """How far from a class's colour a pixel may be: less where the classes are close together."""
     distances = [math.dist(*two) for two in itertools.combinations(palette, 2)]
-    closest = min((distance for distance in distances if distance), default=PALETTE_DISTANCES[1])
-    return float(np.clip(0.75 * closest, *PALETTE_DISTANCES))
+    closest = min((distance for distance in distances if distance), default=math.inf)
+    share = CLOSE_SHARE if closest < CLOSE_COLOURS else PALETTE_SHARE
+    return min(share * closest, PALETTE_DISTANCE)
 
 
 def _percent(share: float) -> str:

@@ -6,7 +6,7 @@ says; in the networks they are float32 in [-1, 1].
 
 import tensorflow as tf
 
-from tfpix2pix.config.settings import Interpolation
+from tfpix2pix.config.types import Interpolation
 from tfpix2pix.data.formats import INTEGER_RANGES, RGB, Colour, ImageFormat
 
 # Where a BMP file says how many bits a pixel has, and where its palette begins.

@@ -10,7 +10,7 @@ from typing import Literal
 
 import tensorflow as tf
 
-from tfpix2pix.config.settings import Interpolation
+from tfpix2pix.config.types import Interpolation
 from tfpix2pix.data import images
 from tfpix2pix.data.augment import center_crop, random_crop
 from tfpix2pix.data.formats import ImageFormat, PairFormat

@@ -36,10 +36,11 @@ PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 def read_image(path: Path) -> StoredImage:
     """Reads a file whose suffix is one of `SUFFIXES`.
 
-    JPEG, PNG, BMP and WebP are told apart by their content. Palettes become RGB, or RGBA if they
-    have transparency; CMYK in JPEG becomes RGB; fewer than 8 bits are spread over [0, 255]; an
-    orientation noted by the camera is not followed (as in TensorFlow). In TIFF, pages or planes
-    become the last axis, and reduced copies or masks beside the image are left out.
+    JPEG, PNG, BMP and WebP are told apart by their content, but a BMP must be called so. Palettes
+    become RGB, or RGBA if they have transparency; CMYK in JPEG becomes RGB; fewer than 8 bits are
+    spread over [0, 255]; an orientation noted by the camera is not followed (as in TensorFlow). In
+    TIFF, pages or planes become the last axis, and reduced copies or masks beside the image are
+    left out.
 
     bool becomes uint8 of 0 and 255. Signed integers, integers of 32 bits or more, and floats of
     any other size become float32, which holds integers exactly only up to 2^24. NaN and infinity
@@ -55,6 +56,8 @@ def read_image(path: Path) -> StoredImage:
         content = path.read_bytes()
         if not content:
             raise UserError(f"it is empty: {AGAIN}")
+        if content.startswith(b"BM") and path.suffix.lower() in TENSORFLOW_SUFFIXES:
+            raise UserError("it is a BMP: call it .bmp")  # TensorFlow refuses some
         return reader(content)
     except OSError as error:
         reason = f"{error.strerror}: expected a file that can be read"

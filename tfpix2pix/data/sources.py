@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from tfpix2pix.config import DataSettings
-from tfpix2pix.data.folders import PairFiles, find_pairs
-from tfpix2pix.data.manifest import read_manifest
+from tfpix2pix.data.folders import PairFiles, check_layout, find_pairs
+from tfpix2pix.data.formats import PairFormat
+from tfpix2pix.data.manifest import check_manifest, read_manifest
 from tfpix2pix.data.splits import SPLITS, split_of
 from tfpix2pix.errors import UserError
 
@@ -41,12 +42,16 @@ class Listing:
         splits: pairs by split, sorted by name; only splits that hold some.
         problems: files without a partner and the like.
         made_splits: whether the splits were made here, by the names' hash.
+        ignored: lines on what lies there and was not taken.
+        format: what the images are, once they have been looked at.
     """
 
     origin: str
     splits: Mapping[str, tuple[PairFiles, ...]]
     problems: tuple[Problem, ...] = ()
     made_splits: bool = False
+    ignored: tuple[str, ...] = ()
+    format: PairFormat | None = None
 
 
 def kind_of(data: str) -> Kind:
@@ -96,17 +101,24 @@ def list_pairs(settings: DataSettings) -> Listing:
         {split: tuple(sorted(splits[split])) for split in SPLITS if splits.get(split)},
         tuple(Problem(*problem) for problem in found.problems),
         made_splits=bool(unsplit),
+        ignored=found.ignored,
     )
 
 
 def check_source(settings: DataSettings) -> None:
-    """Refuses data that are not there or hold no pairs to train on, before anything slow.
+    """Refuses data that are not there or not laid out for training, before anything slow.
+
+    It lists no folder to its end: `usable_pairs` does so, and looks at the files.
 
     Raises:
         UserError: with what was expected.
     """
-    if kind_of(settings.data) not in RECORD_KINDS:
-        usable_listing(settings)
+    kind = kind_of(settings.data)
+    place = Path(settings.data).expanduser()
+    if kind == "manifest":
+        check_manifest(place)
+    elif kind == "folder":
+        check_layout(place, "train")
 
 
 def usable_listing(settings: DataSettings, split: str = "train") -> Listing:
@@ -118,12 +130,28 @@ def usable_listing(settings: DataSettings, split: str = "train") -> Listing:
     listing = list_pairs(settings)
     if listing.problems and settings.on_bad == "fail":
         raise UserError(describe_problems(listing.problems, listing.origin))
-    if split not in listing.splits:
-        found = ", ".join(f"{name}/" for name in listing.splits) or "none of them"
-        raise UserError(
-            f"{listing.origin} has no {split}/ pairs: expected {', '.join(SPLITS)}; found {found}"
-        )
+    require_split(listing, split)
     return listing
+
+
+def require_split(listing: Listing, split: str = "train") -> None:
+    """Refuses a listing without pairs in that split.
+
+    Raises:
+        UserError: with the splits that there are.
+    """
+    if split in listing.splits:
+        return
+    if listing.made_splits and listing.splits:
+        found = ", ".join(f"{name} {len(pairs)}" for name, pairs in listing.splits.items())
+        raise UserError(
+            f"{listing.origin} has no {split} pairs: its splits were made by "
+            f"--split, by a hash of the names, which gave {found}; give {split} a larger share"
+        )
+    found = ", ".join(f"{name}/" for name in listing.splits) or "none of them"
+    raise UserError(
+        f"{listing.origin} has no {split}/ pairs: expected {', '.join(SPLITS)}; found {found}"
+    )
 
 
 def describe_problems(problems: Iterable[Problem], origin: str) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import PurePath
 
 SPLITS = ("train", "val", "test")
+# What they may be called.
+SPLIT_NAMES = {split: split for split in SPLITS} | {"validation": "val", "valid": "val"}
 
 
 def split_of(name: str, shares: Sequence[int]) -> str:

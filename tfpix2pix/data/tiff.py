@@ -27,6 +27,8 @@ from tfpix2pix.errors import UserError
 VALUE_SIZES = dict(enumerate((1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4), start=1))
 # The tags that say where the pixels are and how they are packed, private ones left out.
 PIXEL_TAGS = range(254, 533)
+# Of pages that may be rows, see `_name_channels`: wider ones are pictures.
+MOST_LAST_CHANNELS = 32
 
 
 def read_tiff(content: bytes) -> StoredImage:
@@ -73,9 +75,9 @@ def _without_log_lines() -> Iterator[None]:
 
 
 def _check_segments(page: Any, size: int) -> None:
-    """Every strip or tile must be there: tifffile fills in zeros for what is not listed."""
+    """Every strip or tile must be there: tifffile fills in zeros for what is not, or is empty."""
     segments = list(zip(page.dataoffsets, page.databytecounts, strict=False))
-    outside = any(start + length > size for start, length in segments)
+    outside = any(length < 1 or start + length > size for start, length in segments)
     if outside or len(segments) < math.prod(page.chunked):
         raise UserError(CUT_SHORT)
 
@@ -124,8 +126,14 @@ def _value_ends(content: bytes) -> Iterator[int]:
 
 
 def _name_channels(axes: str, shape: tuple[int, ...]) -> str:
-    """tifffile writes [H, W, C] as H pages unless told otherwise; the axis says "unknown" then."""
-    return "YXQ" if axes == "QYX" and shape[2] < shape[0] else axes
+    """tifffile writes [H, W, C] as H pages unless told otherwise; the axis says "unknown" then.
+
+    It writes [C, H, W] in the same way. The last axis is that of the channels where it is the
+    shortest of the three and at most `MOST_LAST_CHANNELS` long; else the first one is.
+    """
+    last = shape[-1]
+    is_last = axes == "QYX" and last <= MOST_LAST_CHANNELS and last < min(shape[:2])
+    return "YXQ" if is_last else axes
 
 
 def _channels_last(pixels: np.ndarray, axes: str) -> np.ndarray:

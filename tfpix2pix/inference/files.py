@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from tfpix2pix.config.settings import Interpolation
+from tfpix2pix.config.types import Interpolation
 from tfpix2pix.data import images
 from tfpix2pix.data.encoding import encode_image, image_suffix
 from tfpix2pix.data.formats import ImageFormat

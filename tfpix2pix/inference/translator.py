@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from tfpix2pix.config.settings import Interpolation
+from tfpix2pix.config.types import Interpolation
 from tfpix2pix.data import images
 from tfpix2pix.data.encoding import image_suffix
 from tfpix2pix.data.formats import RGB_PAIRS, PairFormat
