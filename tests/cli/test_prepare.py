@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -91,6 +92,36 @@ def test_the_next_command_has_the_range_that_floats_need(tmp_path, capsys):
     assert "--value-range" in capsys.readouterr().err
 
 
+def test_the_next_command_has_every_digit_of_the_range(tmp_path, capsys):
+    (tmp_path / "set" / "train").mkdir(parents=True)
+    np.save(tmp_path / "set" / "train" / "1.npy", np.ones((16, 32), np.float32))
+    assert prepare(tmp_path / "set", tmp_path / "s", "--value-range=0.12345678,16777217") == 0
+    assert "--value-range=0.12345678,16777217\n" in capsys.readouterr().out
+
+
+def test_label_maps_are_written_and_trained_on_as_such(tmp_path, capsys):
+    for side, values in {"input": (7, 0, 0), "target": (0, 0, 250)}.items():
+        (tmp_path / "set" / "train" / side).mkdir(parents=True)
+        image = Image.new("RGB", (16, 16), values)
+        image.save(tmp_path / "set" / "train" / side / "1.png")
+    flags = ["--input-encoding", "labels", "--palette", "#0000fa,#00ff00", "--direction", "BtoA"]
+    assert prepare(tmp_path / "set", tmp_path / "store", *flags) == 0
+    shown = capsys.readouterr().out
+    assert "--direction BtoA --input-encoding labels --palette '#0000fa,#00ff00'" in shown
+    assert prepare(tmp_path / "set", tmp_path / "other", *flags[:4]) == 1
+    assert "of no colour of the palette" in capsys.readouterr().err
+
+
+def test_names_that_are_not_utf8_are_shown(photos, tmp_path):
+    (photos / "bad\udcff.png").touch()
+    command = [sys.executable, "-m", "tfpix2pix", "prepare", str(photos), str(tmp_path / "store")]
+    command += ["--derive", "grayscale", "--on-bad", "skip"]
+    environment = {**os.environ, "PYTHONIOENCODING": "utf-8:strict"}
+    done = subprocess.run(command, capture_output=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert b"left out: bad\\udcff.png: " in done.stdout
+
+
 def test_all_pairs_that_fail_are_listed(pairs_folder, tmp_path, capsys):
     bad = ["0.png", "3.png", "5.png"]
     for name in bad:
@@ -127,6 +158,62 @@ def test_the_check_names_what_is_wrong(pairs_folder, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
+    ("below", "source"), [("", "."), ("train", ".."), ("train", "../../pairs"), ("..", "pairs")]
+)
+def test_the_contact_sheet_never_becomes_a_pair(below, source, pairs_folder, monkeypatch, capsys):
+    monkeypatch.chdir(pairs_folder / below)
+    for _ in range(2):
+        assert prepare("--check", source) == 0
+        assert "9 pairs (train 6, val 3)" in capsys.readouterr().out
+    assert (pairs_folder.parent / "pairs_pairs.png").exists()
+
+
+def test_a_contact_sheet_that_cannot_be_written_hides_no_report(pairs_folder, capsys):
+    (pairs_folder / "train" / "2.png").write_bytes(b"")
+    assert prepare("--check", pairs_folder, "--contact-sheet", "/dev/null/sheet.png") == 1
+    shown = capsys.readouterr()
+    assert "train/2.png: it is empty" in shown.out
+    assert "cannot write /dev/null/sheet.png" in shown.err
+
+
+def test_a_set_is_checked_as_it_will_be_trained_on(pairs_folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (64, 40)).save(pairs_folder / "train" / "odd.png")
+    config = tmp_path / "mine.yaml"
+    config.write_text("data: {resize: none}\n")
+    sizes = ["--load-size", "64", "--crop-size", "64"]
+    for flags, status, words in [
+        ([], 0, "no problems"),
+        (["--resize", "none"], 1, "set resize to"),
+        (["--config", config], 1, "set resize to"),
+        (["--config", config, "--resize", "resize_and_crop"], 0, "no problems"),
+        (["--resize", "crop", *sizes], 1, "smaller than crop_size 64x64"),
+        (["--preset", "facades", "--direction", "AtoB"], 0, "no problems"),
+    ]:
+        assert prepare("--check", pairs_folder, *flags) == status, flags
+        assert words in capsys.readouterr().out
+
+
+def test_a_set_without_training_pairs_fails_the_check(pairs_folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    shutil.rmtree(pairs_folder / "train")
+    assert prepare("--check", pairs_folder) == 1
+    shown = capsys.readouterr()
+    assert "no problems" in shown.out
+    assert "has no train/ pairs" in shown.err
+
+
+def test_all_missing_files_of_a_manifest_are_listed(tmp_path, capsys):
+    rows = "".join(f"{number}.png,{number}.png\n" for number in range(12))
+    (tmp_path / "pairs.csv").write_text(f"input,target\n{rows}")
+    assert prepare("--check", tmp_path / "pairs.csv") == 1
+    shown = capsys.readouterr().out.splitlines()
+    assert [line.split(" (")[0] for line in shown] == [
+        f"problem: {tmp_path / f'{number}.png'}: no such file" for number in range(12)
+    ]
+
+
+@pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
         ([], 2, "SRC"),
@@ -150,7 +237,17 @@ def test_the_check_names_what_is_wrong(pairs_folder, tmp_path, capsys):
         (["PAIRS", "TMP/s", "--direction", "BtoA"], 2, "--direction goes with --check"),
         (["--check", "PAIRS", "TMP/s"], 2, "leave out DST"),
         (["--check", "PAIRS", "--pad", "square"], 2, "leave out --pad"),
-        (["--check", "PAIRS", "--resize", "64"], 2, "leave out --resize"),
+        (["--check", "PAIRS", "--resize", "64"], 2, "--check --resize 64: expected how the set"),
+        (["--check", "PAIRS", "--seed", "0"], 2, "leave out --seed"),
+        (["--check", "PAIRS", "--derive", "edges"], 2, "--derive has single images"),
+        (["--check", "PAIRS", "--crop-size", "300"], 2, "does not fit in load_size"),
+        (["--check", "PAIRS", "--preset", "fasades"], 2, "did you mean"),
+        (["--check", "PAIRS", "--config", "no.yaml"], 2, "no.yaml"),
+        (["--check", "PAIRS", "--contact-sheet", "PAIRS/train/x.png"], 2, "lies in the set itself"),
+        (["PAIRS", "TMP/s", "--resize", "scale_width"], 2, "or goes with --check"),
+        (["PAIRS", "TMP/s", "--load-size", "64"], 2, "--load-size goes with --check"),
+        (["PAIRS", "TMP/s", "--preset", "facades"], 2, "--preset goes with --check"),
+        (["PAIRS", "TMP/s", "--derive", "edges", "--seed", "1"], 2, "goes with --derive noise"),
         (["--check", "drawn_facades"], 1, "is a set of records"),
         (["nowhere", "TMP/s"], 1, "there is no folder nowhere"),
         (["--check", "nowhere"], 1, "there is no folder nowhere"),

@@ -75,9 +75,19 @@ def test_words(words, expected, described):
 def test_settings_are_kept_and_described(tmp_path):
     assert parse_derivation(["edges"], canny_sigma=1.5).describe() == "edges canny, sigma 1.5"
     assert parse_derivation(["noise"], seed=3).describe() == "noise 25, seed 3"
+    assert parse_derivation(["noise", "1.23456789"]).describe() == "noise 1.23456789, seed 0"
+
+
+def test_other_weights_are_described_otherwise(tmp_path):
     weights = tmp_path / "hed.onnx"
     hed = parse_derivation(["edges", "hed"], hed_weights=weights)
-    assert hed.describe() == f"edges hed, weights {weights}"
+    with pytest.raises(UserError, match=f"there is no file {weights}"):
+        hed.describe()
+    weights.write_bytes(b"one")
+    described = hed.describe()
+    assert described.startswith(f"edges hed, weights {weights}, 3 bytes, sha256 7692c3ad")
+    weights.write_bytes(b"two")
+    assert hed.describe() != described
 
 
 @pytest.mark.parametrize(
@@ -196,6 +206,37 @@ def test_blank_of_floats_tells_nothing_of_what_it_hides():
     derived = derive("blank center", image)
     np.testing.assert_array_equal(derived[2:6, 2:6], 2)
     np.testing.assert_array_equal(derived[:2], image[:2])
+
+
+# The values of a set that does not use all of its type
+
+
+def derive_in(words, image, value_range):
+    return parse_derivation(words.split()).derive(image, "a.png", value_range)
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_black_and_white_are_the_sets(dtype):
+    unit = draw(40, 60, 3, np.float32) / WHITE[np.float32]
+    image = np.round(unit * 4095).astype(dtype)
+    edges = derive_in("edges", image, (0.0, 4095.0))
+    expected = feature.canny(image / 4095 @ [0.2989, 0.587, 0.114] / 0.9999, 2.0)
+    np.testing.assert_array_equal(edges[..., 0] == 0, expected)
+    assert len(black(edges)) > 20
+    assert derive_in("blank center", image, (0.0, 4095.0))[20, 30, 0] in (2047.5, 2048)
+    added = derive_in("noise 10", image // 4 + 1024, (0.0, 4095.0)) - (image // 4 + 1024.0)
+    assert abs(added.std() / 4095 * 255 - 10) < 0.5
+
+
+def test_edges_of_a_dark_picture_do_not_depend_on_its_own_extremes():
+    image = draw(40, 60, 1, np.float32) / 1000
+    assert len(black(derive("edges", image))) > 20
+    assert len(black(derive_in("edges", image, (0.0, 3.5)))) == 0
+
+
+def test_noise_stays_in_the_range_of_integers():
+    noisy = derive_in("noise 50", np.full((50, 50, 1), 4095, np.uint16), (0.0, 4095.0))
+    assert noisy.max() == 4095
 
 
 # Noise

@@ -150,6 +150,13 @@ def test_crop_takes_the_centre(dtype, size, rows, columns):
     np.testing.assert_array_equal(cropped, image[rows, columns])
 
 
+def test_cropping_and_padding_to_the_size_that_it_has_returns_the_image_itself(dtype):
+    image = count_up(5, 5, 2, dtype)
+    for size in ((5, 5), "square"):
+        assert operations.crop(image, size) is image
+        assert operations.pad(image, size) is image
+
+
 def test_a_crop_larger_than_the_image_is_refused():
     with pytest.raises(UserError, match=r"crop 4x9 from an image of 5x6"):
         operations.crop(count_up(5, 6), (4, 9))

@@ -3,6 +3,8 @@
 import csv
 import io
 import os
+import shutil
+from pathlib import Path
 
 import filelock
 import numpy as np
@@ -27,6 +29,7 @@ from tfpix2pix.errors import SettingsError, UserError
 FORMATS = ["array_record", "tfrecord"]
 NUMBERS = range(9)
 RANGE = {"value_range": "-300,300"}
+RANGES = {"value_range": "0,65535", "target_value_range": "-300,300"}
 
 
 def prepare(source, destination, *, count=1, options=None, **settings):
@@ -98,6 +101,11 @@ def png16(number):
     return encode_image(rng.integers(0, 65536, (20, 30, 1), np.uint16))
 
 
+def png12(number):
+    rng = np.random.default_rng(number)
+    return encode_image(rng.integers(0, 4096, (20, 30, 1), np.uint16))
+
+
 def channels5(number):
     file = io.BytesIO()
     values = np.random.default_rng(number).normal(0, 50, (20, 30, 5)).astype(np.float32)
@@ -117,7 +125,7 @@ SOURCES = {
     "jpeg and png": (lambda root: two_folders(root, jpeg, png), {}),
     "gray bmp": (lambda root: two_folders(root, gray_bmp, png), {}),
     "16 bits": (lambda root: two_folders(root, png16, png16), {}),
-    "5 channels": (lambda root: two_folders(root, png16, channels5), RANGE),
+    "5 channels": (lambda root: two_folders(root, png16, channels5), RANGES),
     "made gray": (lambda root: side_by_side(root, ".jpg"), {"input_channels": "1"}),
 }
 
@@ -129,7 +137,7 @@ def test_a_store_holds_the_pixels_that_training_from_the_folder_sees(source, fil
     folder = make(tmp_path / "source")
     store = tmp_path / "store"
     report = prepare(folder, store, options=StoreOptions(file_format=file_format), **settings)
-    ranges = {k: v for k, v in settings.items() if k == "value_range"}
+    ranges = {k: v for k, v in settings.items() if k.endswith("value_range")}
     for split, count in report.pairs.items():
         expected = loaded(folder, split, **settings)
         assert len(expected) == count
@@ -339,6 +347,19 @@ def test_a_complete_store_of_files_that_changed_is_refused(pairs_folder, tmp_pat
         prepare(pairs_folder, tmp_path / "store")
 
 
+def test_a_manifest_with_other_targets_is_another_plan(tmp_path):
+    manifest = tmp_path / "pairs.csv"
+    for name in "abc":
+        (tmp_path / f"{name}.png").write_bytes(png(0)[0])
+        os.utime(tmp_path / f"{name}.png", ns=(0, 0))
+    manifest.write_text("input,target,split\na.png,b.png,train\n")
+    prepare(manifest, tmp_path / "store")
+    assert prepare(manifest, tmp_path / "store").was_complete
+    manifest.write_text("input,target,split\na.png,c.png,train\n")
+    with pytest.raises(UserError, match="have changed since"):
+        prepare(manifest, tmp_path / "store")
+
+
 # Pairs that cannot be used
 
 
@@ -390,6 +411,25 @@ def test_pairs_that_failed_are_refused_again_without_being_read(
     (tmp_path / "store" / "dataset_info.json").unlink()
     with pytest.raises(UserError, match="3 of the pairs"):
         prepare(pairs_folder, tmp_path / "store")
+
+
+def test_what_was_left_out_is_no_success_where_all_must_be_there(pairs_folder, tmp_path):
+    break_some(pairs_folder)
+    prepare(pairs_folder, tmp_path / "store", on_bad="skip")
+    with pytest.raises(UserError, match=r"3 of the pairs in .*1\.png: .*4\.png: .*7\.png: "):
+        prepare(pairs_folder, tmp_path / "store")
+    assert prepare(pairs_folder, tmp_path / "store", on_bad="skip").was_complete
+
+
+def test_names_that_are_not_utf8_are_finished_once(pairs_folder, tmp_path):
+    for number in range(2):
+        path = pairs_folder / "train" / f"{number}.png"
+        path.rename(path.with_name(f"{number}\udcff.png"))
+    (pairs_folder / "train" / "1\udcff.png").write_bytes(b"")
+    assert prepare(pairs_folder, tmp_path / "store", on_bad="skip").pairs["train"] == 5
+    again = prepare(pairs_folder, tmp_path / "store", on_bad="skip")
+    assert again.was_complete
+    assert [problem.name for problem in again.left_out] == ["1\udcff.png"]
 
 
 def test_a_set_without_one_good_pair_is_refused(pairs_folder, tmp_path):
@@ -459,6 +499,10 @@ def test_pairs_of_two_sizes_are_not_cropped(tmp_path):
             ),
         ),
         (
+            {"crop": (32, 32), "resize": (64, 64)},  # back to the size that it had
+            lambda i: operations.resize(operations.crop(i, (32, 32)), (64, 64), "bicubic"),
+        ),
+        (
             {"crop": (32, 48), "pad": "square"},  # padded first: it is square already
             lambda i: operations.crop(i, (32, 48)),
         ),
@@ -480,6 +524,86 @@ def test_each_side_has_its_own_interpolation(module_pairs_folder, tmp_path):
         found = loaded(tmp_path / "s", "val")[name]
         np.testing.assert_array_equal(found[0], operations.resize(a, (40, 40), "nearest"))
         np.testing.assert_array_equal(found[1], operations.resize(b, (40, 40), "bicubic"))
+
+
+def test_16_bit_images_are_padded_with_the_white_of_their_range(tmp_path):
+    folder = two_folders(tmp_path / "source", png12, channels5)
+    options = StoreOptions(pad=(40, 40))
+    ranges = {"value_range": "0,4095", "target_value_range": "-300,300"}
+    prepare(folder, tmp_path / "store", options=options, **ranges)
+    (a, b), *_ = loaded(tmp_path / "store", "train", **ranges).values()
+    assert (a[0] == 4095).all()
+    assert (b[0] == 300).all()
+
+
+def test_derivations_know_the_range(tmp_path):
+    folder = single_images(tmp_path / "source", png12)
+    options = StoreOptions(derivation=parse_derivation(["blank", "center"]))
+    prepare(folder, tmp_path / "store", options=options, value_range="0,4095")
+    (a, _), *_ = loaded(tmp_path / "store", "train", value_range="0,4095").values()
+    assert a[10, 15] == 2048
+
+
+# Label maps
+
+LABELS = {"input_encoding": "labels", "palette": "#ff0000,#00ff00,#0000ff"}
+COLOURS = {(255, 0, 0), (0, 255, 0), (0, 0, 255)}
+
+
+def label_map(number):
+    places = np.random.default_rng(number).integers(0, 3, (4, 6)).repeat(8, 0).repeat(8, 1)
+    return encode_image(np.uint8(255) * np.eye(3, dtype=np.uint8)[places])
+
+
+def photo(number):
+    return encode_image(np.random.default_rng(number).integers(0, 256, (32, 48, 3), np.uint8))
+
+
+@pytest.mark.parametrize("direction", ["AtoB", "BtoA"])
+@pytest.mark.parametrize("side_by_side_files", [False, True])
+def test_label_maps_keep_their_colours(direction, side_by_side_files, tmp_path):
+    sides = (label_map, photo) if direction == "AtoB" else (photo, label_map)
+    folder = two_folders(tmp_path / "source", *sides)
+    if side_by_side_files:
+        prepare(folder, tmp_path / "files", options=StoreOptions(combine=True))
+        folder = tmp_path / "files"
+    options = StoreOptions(resize=(20, 30))
+    prepare(folder, tmp_path / "store", options=options, direction=direction, **LABELS)
+    for pair in loaded(tmp_path / "store", "train").values():
+        labels, other = pair if direction == "AtoB" else pair[::-1]
+        assert set(map(tuple, labels.reshape(-1, 3))) <= COLOURS
+        assert len(np.unique(other.reshape(-1, 3), axis=0)) > 100
+
+
+def test_what_is_said_of_input_and_target_is_said_by_direction(tmp_path):
+    folder = two_folders(tmp_path / "source", photo, label_map)
+    settings = {"direction": "BtoA", "output_channels": "1", **LABELS}
+    prepare(folder, tmp_path / "store", **settings)
+    (a, b), *_ = loaded(tmp_path / "store", "train").values()
+    assert (a.shape[2], b.shape[2]) == (1, 3)
+
+
+def test_label_maps_of_other_colours_are_refused(tmp_path):
+    gray = encode_image(np.full((32, 48, 3), 90, np.uint8))
+    folder = two_folders(tmp_path / "source", label_map, lambda number: gray)
+    with pytest.raises(UserError, match="of no colour of the palette"):
+        prepare(folder, tmp_path / "store", input_encoding="labels", palette="#ff0000,#00ff00")
+    with pytest.raises(UserError, match="of no colour of the palette"):
+        prepare(folder, tmp_path / "other", direction="BtoA", **LABELS)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"encoding": "jpeg"}, "would mix the colours of label maps"),
+        ({"pad": (64, 64)}, "white is no colour of the palette"),
+        ({"derivation": parse_derivation(["blank", "center"])}, "--derive makes no label maps"),
+    ],
+)
+def test_what_would_spoil_label_maps_is_refused(options, message, tmp_path):
+    folder = two_folders(tmp_path / "source", label_map, photo)
+    with pytest.raises(SettingsError, match=message):
+        prepare(folder, tmp_path / "store", options=StoreOptions(**options), **LABELS)
 
 
 def single_images(root, make=jpeg, splits=("train", "val")):
@@ -547,6 +671,28 @@ def test_16_bit_images_stay_so_when_derived(tmp_path):
     assert a.dtype == b.dtype == np.uint16
 
 
+def test_single_images_lie_in_folders_of_any_name_of_a_split(tmp_path):
+    folder = single_images(tmp_path / "source", splits=("train", "validation"))
+    options = StoreOptions(derivation=parse_derivation(["grayscale"]))
+    assert prepare(folder, tmp_path / "s", options=options).pairs == {"train": 3, "val": 3}
+    single_images(folder, png, splits=("more",))
+    (folder / "lost.png").write_bytes(png(0)[0])
+    with pytest.raises(UserError, match=r"4 of .* lost\.png: it lies beside train/, validation/"):
+        prepare(folder, tmp_path / "t", options=options)
+    report = prepare(folder, tmp_path / "t", options=options, on_bad="skip")
+    assert report.pairs == {"train": 3, "val": 3}
+    assert len(report.left_out) == 4
+
+
+def test_replaced_weights_are_another_plan(tmp_path):
+    weights = tmp_path / "hed.onnx"
+    options = StoreOptions(derivation=parse_derivation(["edges", "hed"], hed_weights=weights))
+    weights.write_bytes(b"one")
+    before = options.to_plain()
+    weights.write_bytes(b"two")
+    assert options.to_plain() != before
+
+
 def test_a_manifest_holds_no_single_images(tmp_path):
     (tmp_path / "pairs.csv").write_text("input,target\na.png,b.png\n")
     options = StoreOptions(derivation=parse_derivation(["grayscale"]))
@@ -585,6 +731,19 @@ def test_splits_are_made_anew_when_asked(module_pairs_folder, tmp_path):
     ]
 
 
+def test_manifests_with_some_splits_are_split_anew_too(tmp_path):
+    rows = ["input,target,split"]
+    for number in range(40):
+        (tmp_path / f"{number}.png").write_bytes(encode_image(np.full((4, 4, 1), number, "u1"))[0])
+        rows.append(f"{number}.png,{number}.png,{'train' if number else ''}")
+    (tmp_path / "pairs.csv").write_text("\n".join(rows))
+    options, manifest = StoreOptions(resplit=True), tmp_path / "pairs.csv"
+    report = prepare(manifest, tmp_path / "store", options=options, split="40/30/30")
+    assert sum(report.pairs.values()) == 40
+    assert report.pairs["train"] < 30
+    assert set(report.pairs) == {"train", "val", "test"}
+
+
 # Image files for other tools
 
 
@@ -618,6 +777,44 @@ def test_combined_files_of_pairs_that_went_away_do_not_stay(
     assert sorted(names) == [f"{number}.png" for number in (0, 1, 2, 4, 5, 6, 7, 8)]
 
 
+@pytest.mark.parametrize("lost", ["train/3.png", "val"])
+def test_combined_files_that_went_away_are_written_again(lost, pairs_folder, tmp_path):
+    options, out = StoreOptions(combine=True), tmp_path / "out"
+    prepare(pairs_folder, out, options=options)
+    whole = contents(out)
+    path = out / lost
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    assert not prepare(pairs_folder, out, options=options).was_complete
+    assert contents(out) == whole
+    assert prepare(pairs_folder, out, options=options).was_complete
+
+
+@pytest.mark.parametrize("touched", [False, True])
+def test_a_run_stopped_between_the_last_folders_goes_on(
+    touched, pairs_folder, tmp_path, monkeypatch
+):
+    options, out = StoreOptions(combine=True), tmp_path / "out"
+    rename = Path.rename
+
+    def stop(path, target):
+        if path.name == "train":
+            raise KeyboardInterrupt
+        return rename(path, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", stop)
+        with pytest.raises(KeyboardInterrupt):
+            prepare(pairs_folder, out, options=options)
+    # What is trained on comes last.
+    assert (out / "val").is_dir()
+    assert not (out / "train").exists()
+    if touched:
+        (pairs_folder / "val" / "7.png").unlink()
+    report = prepare(pairs_folder, out, options=options)
+    assert report.pairs == {"train": 6, "val": 3 - touched}
+    assert len(list(out.rglob("*.png"))) == 9 - touched
+
+
 def test_combined_files_have_16_bits_and_stand_as_the_layout_says(tmp_path):
     folder = two_folders(tmp_path / "source", png16, png16)
     options = StoreOptions(combine=True)
@@ -636,7 +833,8 @@ def test_combined_files_stay_below_their_folder_and_apart(tmp_path):
     manifest.write_text("input,target,split\n../a.png,a.png,train\n")
     prepare(manifest, out, options=StoreOptions(combine=True))
     assert [path.name for path in out.rglob("*.png")] == ["a.png"]
-    manifest.write_text("input,target,split\n../a.png,a.png,train\na.png,a.png,train\n")
+    (source / "a.bmp").write_bytes(gray_bmp(0)[0])
+    manifest.write_text("input,target,split\na.png,a.png,train\na.bmp,a.png,train\n")
     with pytest.raises(UserError, match=r"would write 2 pairs to train/a\.png"):
         prepare(manifest, tmp_path / "other", options=StoreOptions(combine=True))
 
@@ -644,8 +842,8 @@ def test_combined_files_stay_below_their_folder_and_apart(tmp_path):
 @pytest.mark.parametrize(
     ("make_b", "settings", "options", "message"),
     [
-        (channels5, RANGE, {"combine": True}, "--combine: the targets are 5 channels float32"),
-        (channels5, RANGE, {"encoding": "jpeg"}, "--encoding jpeg: the inputs are gray uint16"),
+        (channels5, RANGES, {"combine": True}, "--combine: the targets are 5 channels float32"),
+        (channels5, RANGES, {"encoding": "jpeg"}, "--encoding jpeg: the inputs are gray uint16"),
         (png, {}, {"combine": True}, "which one file cannot hold"),
     ],
 )
@@ -663,6 +861,7 @@ def test_a_destination_with_other_files_is_refused(module_pairs_folder, tmp_path
     (tmp_path / "store" / "thesis.tex").write_text("precious")
     with pytest.raises(UserError, match="holds other files"):
         prepare(module_pairs_folder, tmp_path / "store")
+    assert [path.name for path in (tmp_path / "store").iterdir()] == ["thesis.tex"]
 
 
 @pytest.mark.parametrize("below", ["", "store", "train/store"])

@@ -27,7 +27,9 @@ def test_rgb_becomes_gray_as_in_tensorflow(dtype, has_alpha):
     assert gray.dtype == dtype
     expected = tf.image.rgb_to_grayscale(pixels[..., :3]).numpy()
     assert gray.shape == expected.shape
-    tolerance = 1e-3 if dtype == "float32" else 1
+    if dtype != "uint8":  # TensorFlow's weights sum to 0.9999
+        expected = expected / 0.9999
+    tolerance = {"uint8": 1, "uint16": 2, "float32": 1e-3}[dtype]
     np.testing.assert_allclose(gray.astype(float), expected.astype(float), atol=tolerance)
 
 
@@ -35,6 +37,12 @@ def test_gray_is_rounded():
     pixels = np.array([[[255, 255, 255], [0, 0, 0], [0, 0, 5], [10, 0, 5], [1, 0, 0]]], np.uint8)
     expected = np.array([[[255], [0], [1], [4], [0]]])
     np.testing.assert_array_equal(conform(StoredImage(pixels), 1, "uint8", reduce=True), expected)
+
+
+@pytest.mark.parametrize(("dtype", "white"), [("uint8", 255), ("uint16", 65535), ("float32", 1)])
+def test_white_becomes_white(dtype, white):
+    gray = conform(StoredImage(np.full((1, 1, 3), white, dtype)), 1, dtype, reduce=True)
+    assert gray.item() == pytest.approx(white, abs=1e-6)
 
 
 def test_reducing_changes_nothing_that_fits():

@@ -2,6 +2,7 @@
 
 import argparse
 import importlib.metadata
+import io
 import os
 import signal
 import sys
@@ -59,6 +60,7 @@ def _describe(parser: argparse.ArgumentParser, command: ModuleType) -> None:
 
 
 def _run(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> int:
+    _allow_any_name()
     try:
         arguments = parser.parse_args(argv)
         return arguments.run(arguments)
@@ -77,6 +79,14 @@ def _run(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> int:
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return EXIT_SIGNAL + signal.SIGINT
+
+
+def _allow_any_name() -> None:
+    """Lets names of files be shown that are not UTF-8, which a strict stream refuses."""
+    for stream in (sys.stdout, sys.stderr):
+        # Streams put in their place by a caller need not have it.
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
 
 
 if __name__ == "__main__":

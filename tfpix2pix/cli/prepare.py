@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pydantic
 
+from tfpix2pix.cli.check import RESIZE_MODES, check, flag
 from tfpix2pix.cli.parsing import add_setting_flags, given_settings
 from tfpix2pix.cli.quiet import tensorflow_imported_quietly
 from tfpix2pix.config import DataSettings, resolve
-from tfpix2pix.config.settings import Size
+from tfpix2pix.config.types import Size
 from tfpix2pix.errors import SettingsError, UserError
 from tfpix2pix.progress import say
 
@@ -30,7 +31,8 @@ EXAMPLES = """examples:
 SRC is a folder of pairs or a manifest (.csv), as for tfpix2pix-train --data. With --derive it
 holds single images, in train/, val/ and test/ or without: they are the targets, and the inputs
 are made of them. Give SRC and DST first. What was stopped goes on when the same command is given
-again; finished shards are kept.
+again; finished shards are kept. --check takes --preset, --config and the settings below, to look
+at the set as it will be trained on; it writes the contact sheet and nothing else.
 """
 
 # Of the settings, those by which pairs are read.
@@ -38,10 +40,10 @@ SETTINGS = (
     *("layout", "split", "on_bad", "input_channels", "output_channels", "value_range"),
     *("target_value_range", "input_interpolation", "target_interpolation"),
 )
-# Of them, those that say how a set will be trained on, which is checked but not written.
-CHECKED = ("direction", "input_encoding", "palette")
-WRITING = ("pad", "crop", "resize_to", "derive", "hed_weights", "combine", "resplit", "workers")
-CHOICES = ("file_format", "encoding", "noise_seed")
+# Which of the images are label maps, whose colours must not be mixed.
+LABELS = ("direction", "input_encoding", "palette")
+# How a set will be trained on, which is checked but not written.
+CHECKED = ("load_size", "crop_size")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,23 +54,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "destination", nargs="?", type=Path, metavar="DST", help="new folder for the store"
     )
     parser.add_argument(
-        "--check", action="store_true", help="write nothing: look at every pair, list what is wrong"
+        "--check",
+        action="store_true",
+        help="look at every pair, list what is wrong, write no store",
     )
     parser.add_argument(
         "--contact-sheet",
         type=Path,
         metavar="FILE",
-        help="with --check: where the picture of some pairs goes [NAME_pairs.png]",
+        help="with --check: where the picture of some pairs goes, not in SRC [NAME_pairs.png]",
     )
+    parser.add_argument("--preset", metavar="NAME", help="with --check: settings of the training")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="with --check: the same")
     _add_operations(parser.add_argument_group("what is done to the pairs, in this order"))
     _add_output(parser.add_argument_group("what is written"))
-    add_setting_flags(parser, SETTINGS + CHECKED)
+    add_setting_flags(parser, SETTINGS + LABELS + CHECKED)
 
 
 def _add_operations(group: Any) -> None:
     group.add_argument("--pad", metavar="SIZE", help="with white to 256, HEIGHTxWIDTH or square")
     group.add_argument("--crop", metavar="SIZE", help="the centre: 256, HEIGHTxWIDTH or square")
-    group.add_argument("--resize", dest="resize_to", metavar="SIZE", help="to 256 or HEIGHTxWIDTH")
+    group.add_argument(
+        "--resize",
+        dest="resize_to",
+        metavar="SIZE",
+        help=f"to 256 or HEIGHTxWIDTH; with --check the setting: {', '.join(RESIZE_MODES)}",
+    )
     group.add_argument(
         "--derive",
         nargs="+",
@@ -107,16 +118,12 @@ def _add_output(group: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Prepares or checks; returns the exit status."""
-    settings = resolve(flags={"data": arguments.source, **given_settings(arguments)}).data
     if arguments.check:
-        return _check(settings, arguments)
+        return check(arguments)
+    _refuse_checking(arguments)
+    settings = resolve(flags={"data": arguments.source, **given_settings(arguments)}).data
     if arguments.destination is None:
         raise SettingsError("prepare SRC DST: where to? Give a new folder, or --check to look only")
-    if arguments.contact_sheet:
-        raise SettingsError("--contact-sheet goes with --check")
-    for name in CHECKED:
-        if name in given_settings(arguments):
-            raise SettingsError(f"{_flag(name)} goes with --check: it is chosen anew at training")
     options = _options(arguments)
     from tfpix2pix.data.store.writer import write_store
 
@@ -131,8 +138,23 @@ def run(arguments: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         say("give the same command again to go on: finished shards are kept")
         raise
-    _conclude(report, settings, is_combined=options.combine)
+    _conclude(report, arguments, settings)
     return 0
+
+
+def _refuse_checking(arguments: argparse.Namespace) -> None:
+    for name in ("contact_sheet", "preset", "config"):
+        if getattr(arguments, name) is not None:
+            raise SettingsError(f"{flag(name)} goes with --check")
+    given = given_settings(arguments)
+    for name in CHECKED:
+        if name in given:
+            raise SettingsError(f"{flag(name)} goes with --check: it is chosen anew at training")
+    if "direction" in given and given.get("input_encoding") != "labels":
+        raise SettingsError(
+            "--direction goes with --check or --input-encoding labels: it is chosen anew at "
+            "training"
+        )
 
 
 def _options(arguments: argparse.Namespace) -> "StoreOptions":
@@ -141,6 +163,11 @@ def _options(arguments: argparse.Namespace) -> "StoreOptions":
     if arguments.combine and arguments.file_format:
         raise SettingsError("--format is for stores: leave it out with --combine")
     sizes = {name: _size(name, getattr(arguments, name)) for name in ("pad", "crop")}
+    if arguments.resize_to in RESIZE_MODES:
+        raise SettingsError(
+            f"--resize {arguments.resize_to}: that is chosen anew at training, or goes with "
+            "--check; expected a size, 256 or HEIGHTxWIDTH"
+        )
     resize = _size("resize", arguments.resize_to, square=False)
     derivation = _derivation(arguments)
     # Imported here: NumPy takes a moment, and wrong usage is said without it.
@@ -171,9 +198,10 @@ def _derivation(arguments: argparse.Namespace) -> Any:
     if arguments.derive is None:
         for name in ("hed_weights", "noise_seed"):
             if getattr(arguments, name) is not None:
-                flag = "--seed" if name == "noise_seed" else "--hed-weights"
-                raise SettingsError(f"{flag} goes with --derive")
+                raise SettingsError(f"{flag(name)} goes with --derive")
         return None
+    if arguments.noise_seed is not None and arguments.derive[0] != "noise":
+        raise SettingsError(f"--seed goes with --derive noise, got {' '.join(arguments.derive)}")
     from tfpix2pix.data.derive import parse_derivation
 
     weights = arguments.hed_weights and arguments.hed_weights.expanduser().absolute()
@@ -186,7 +214,7 @@ def _derivation(arguments: argparse.Namespace) -> Any:
     return derivation
 
 
-def _conclude(report: "StoreReport", settings: DataSettings, is_combined: bool) -> None:
+def _conclude(report: "StoreReport", arguments: argparse.Namespace, settings: DataSettings) -> None:
     """Says what lies where, and what to do next."""
     for name, reason in report.left_out:
         print(f"left out: {name}: {reason}")
@@ -198,10 +226,18 @@ def _conclude(report: "StoreReport", settings: DataSettings, is_combined: bool) 
     command = f"tfpix2pix-train --data {shlex.quote(str(report.destination))}"
     for name in ("value_range", "target_value_range"):
         if limits := getattr(settings, name):
-            command += f" --{name.replace('_', '-')}={limits[0]:g},{limits[1]:g}"
-    if is_combined and settings.layout != "left_right":
+            command += f" {flag(name)}={','.join(map(_number, limits))}"
+    if arguments.combine and settings.layout != "left_right":
         command += f" --layout {settings.layout}"
+    for name in LABELS:
+        if value := given_settings(arguments).get(name):
+            command += f" {flag(name)} {shlex.quote(value)}"
     print(f"next         {command}")
+
+
+def _number(value: float) -> str:
+    """The shortest text of this very number."""
+    return repr(float(value)).removesuffix(".0")
 
 
 def _bytes(size: int) -> str:
@@ -211,37 +247,3 @@ def _bytes(size: int) -> str:
             break
         number, unit = number / 1024, larger
     return f"{number:.0f} {unit}" if unit == "bytes" else f"{number:.1f} {unit}"
-
-
-def _check(settings: DataSettings, arguments: argparse.Namespace) -> int:
-    """Looks at all pairs and changes nothing; returns 1 if something would break training."""
-    given = [name for name in (*WRITING, *CHOICES) if getattr(arguments, name)]
-    if arguments.destination is not None or given:
-        what = f"DST, {arguments.destination}" if arguments.destination else _flag(given[0])
-        raise SettingsError(f"--check writes nothing: leave out {what}")
-    from tfpix2pix.data.checking import check_pairs
-    from tfpix2pix.data.contact_sheet import write_contact_sheet
-    from tfpix2pix.data.detect import detect_format
-    from tfpix2pix.data.sources import RECORD_KINDS, describe_problems, kind_of, list_pairs
-
-    if kind_of(settings.data) in RECORD_KINDS:
-        raise UserError(
-            f"{settings.data} is a set of records: --check takes a folder of pairs or a manifest"
-        )
-    listing = list_pairs(settings)
-    if not listing.splits:
-        raise UserError(describe_problems(listing.problems, listing.origin))
-    pairs = listing.splits.get("train") or next(iter(listing.splits.values()))
-    pair_format = detect_format(settings, pairs)
-    report = check_pairs(settings, listing, pair_format, show_progress=True)
-    for line in report.all_lines():
-        print(line)
-    sheet = arguments.contact_sheet or Path(f"{Path(settings.data).absolute().stem}_pairs.png")
-    write_contact_sheet(sheet, settings, listing, pair_format, problems=report.problems)
-    print(f"pairs to look at: {sheet}")
-    return 1 if report.problems else 0
-
-
-def _flag(name: str) -> str:
-    names = {"resize_to": "resize", "file_format": "format", "noise_seed": "seed"}
-    return "--" + names.get(name, name).replace("_", "-")

@@ -7,17 +7,23 @@ in any order, process and run.
 
 import dataclasses
 import difflib
-import hashlib
 import math
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from tfpix2pix.data.edges import canny_edges, hed_edges
-from tfpix2pix.data.operations import grayscale, resize, to_dtype
+from tfpix2pix.data.derivations import (
+    Range,
+    add_noise,
+    blank_center,
+    downscale_and_back,
+    noise_generator,
+    to_unit_range,
+)
+from tfpix2pix.data.edges import canny_edges, describe_weights, hed_edges
+from tfpix2pix.data.operations import grayscale
 from tfpix2pix.errors import SettingsError
 
 Kind = Literal["canny", "hed", "grayscale", "downscale", "blank", "noise"]
@@ -49,12 +55,14 @@ class Derivation:
     hed_weights: Path | None = None
     seed: int = 0
 
-    def derive(self, image: np.ndarray, name: str) -> np.ndarray:
+    def derive(self, image: np.ndarray, name: str, value_range: Range | None = None) -> np.ndarray:
         """Makes the input for a target.
 
         Args:
             image: [H, W, C], uint8, uint16 or float32.
             name: of the image; noise differs from name to name.
+            value_range: what is black and white in the image's set; default: the range of its
+                type or, of floats, its own.
 
         Returns:
             `edges`: uint8 [H, W, 1], black (0) on white (255); `grayscale`: [H, W, 1] of the
@@ -64,17 +72,17 @@ class Derivation:
             UserError: a package that edges need is missing, or the HED file cannot be used.
         """
         if self.kind in ("canny", "hed"):
-            return self._edges(image)
+            return self._edges(image, value_range)
         if self.kind == "grayscale":
             return grayscale(image)
         if self.kind == "downscale":
-            return _downscale_and_back(image, int(self.amount))
+            return downscale_and_back(image, int(self.amount))
         if self.kind == "blank":
-            return _blank_center(image)
-        return _add_noise(image, self.amount, _generator(self.seed, name))
+            return blank_center(image, value_range)
+        return add_noise(image, self.amount, value_range, noise_generator(self.seed, name))
 
-    def _edges(self, image: np.ndarray) -> np.ndarray:
-        unit = _to_unit_range(image)
+    def _edges(self, image: np.ndarray, value_range: Range | None) -> np.ndarray:
+        unit = to_unit_range(image, value_range)
         if self.kind == "hed":
             edges = hed_edges(unit, str(self.hed_weights))
         else:
@@ -90,14 +98,21 @@ class Derivation:
         self.derive(np.zeros((8, 8, 3), np.uint8), "")
 
     def describe(self) -> str:
-        """One line for records: the words, and whatever else the result depends on."""
+        """One line for records: the words, and whatever else the result depends on.
+
+        Raises:
+            UserError: the HED file cannot be read.
+        """
+        if self.kind == "hed":
+            return f"edges hed, weights {describe_weights(str(self.hed_weights))}"
+        # Not shortened: what is another number has another line.
+        amount = repr(float(self.amount)).removesuffix(".0")
         return {
-            "canny": f"edges canny, sigma {self.amount:g}",
-            "hed": f"edges hed, weights {self.hed_weights}",
+            "canny": f"edges canny, sigma {amount}",
             "grayscale": "grayscale",
-            "downscale": f"downscale {self.amount:g}",
+            "downscale": f"downscale {amount}",
             "blank": "blank center",
-            "noise": f"noise {self.amount:g}, seed {self.seed}",
+            "noise": f"noise {amount}, seed {self.seed}",
         }[self.kind]
 
 
@@ -190,51 +205,3 @@ def _misuse(word: str, rest: list[str], hint: str = "") -> SettingsError:
 def _nearest(word: str, known: Any) -> str:
     close = difflib.get_close_matches(word, list(known), n=1)
     return f": did you mean {close[0]!r}?" if close else ""
-
-
-def _range(image: np.ndarray) -> tuple[float, float]:
-    """Black and white of integers; of floats, which have none, the finite minimum and maximum."""
-    if np.issubdtype(image.dtype, np.integer):
-        return 0.0, float(np.iinfo(image.dtype).max)
-    finite = image[np.isfinite(image)]
-    return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
-
-
-def _to_unit_range(image: np.ndarray) -> np.ndarray:
-    """[H, W, C] of any dtype -> float64 in [0, 1]; what is not finite goes to the nearest end."""
-    low, high = _range(image)
-    finite = np.nan_to_num(image.astype(np.float64), nan=low, posinf=high, neginf=low)
-    return (finite - low) / ((high - low) or 1.0)
-
-
-def _downscale_and_back(image: np.ndarray, factor: int) -> np.ndarray:
-    """What super-resolution starts from: bicubic both ways, as its literature does."""
-    size = (image.shape[0], image.shape[1])
-    small = (max(1, round(size[0] / factor)), max(1, round(size[1] / factor)))
-    return resize(resize(image, small, "bicubic"), size, "bicubic")
-
-
-def _blank_center(image: np.ndarray) -> np.ndarray:
-    """Fills the middle half of height and width, a quarter of the area, with middle gray.
-
-    Of floats, gray is taken from what stays visible: the input must not tell what was hidden.
-    """
-    height, width = image.shape[0] // 2, image.shape[1] // 2
-    top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
-    hidden = np.zeros(image.shape[:2], bool)
-    hidden[top : top + height, left : left + width] = True
-    gray = np.asarray(sum(_range(image[~hidden])) / 2)
-    return np.where(hidden[..., np.newaxis], to_dtype(gray, image.dtype), image)
-
-
-def _generator(seed: int, name: str) -> np.random.Generator:
-    # Not Python's own hash(), which differs from process to process.
-    digest = hashlib.sha256(str(seed).encode() + b"\n" + os.fsencode(name)).digest()
-    return np.random.default_rng(int.from_bytes(digest, "big"))
-
-
-def _add_noise(image: np.ndarray, sigma: float, rng: np.random.Generator) -> np.ndarray:
-    """Adds Gaussian noise of `sigma` 255ths of the image's range."""
-    low, high = _range(image)
-    noise = rng.standard_normal(image.shape) * (sigma / 255 * (high - low))
-    return to_dtype(image + noise, image.dtype)

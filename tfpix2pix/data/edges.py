@@ -6,6 +6,7 @@ imported when the first image comes.
 
 import contextlib
 import functools
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,23 @@ def hed_edges(image: np.ndarray, weights: str) -> np.ndarray:
         return _simplify(_hed_strength(image, weights))
 
 
+def describe_weights(weights: str) -> str:
+    """The file with its size and a digest of its content: another file has another line.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    if not Path(weights).is_file():
+        raise _no_file(weights)
+    with Path(weights).open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return f"{weights}, {Path(weights).stat().st_size} bytes, sha256 {digest[:16]}"
+
+
+def _no_file(weights: str) -> UserError:
+    return UserError(f"hed_weights: there is no file {weights}")
+
+
 @contextlib.contextmanager
 def _naming_what_is_missing(packages: str) -> Iterator[None]:
     try:
@@ -84,7 +102,7 @@ def _open_hed(weights: str) -> Any:
     options.intra_op_num_threads = 1
     options.log_severity_level = 4
     if not Path(weights).is_file():
-        raise UserError(f"hed_weights: there is no file {weights}")
+        raise _no_file(weights)
     try:
         session = onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
     except _onnx_errors() as error:

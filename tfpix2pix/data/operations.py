@@ -15,8 +15,9 @@ Size = tuple[int, int]
 Layout = Literal["left_right", "top_bottom"]
 Interpolation = Literal["bicubic", "area", "nearest"]
 
-# ITU-R BT.601 as MATLAB and TensorFlow round it, and the PyTorch pix2pix.
-LUMA_WEIGHTS = np.array([0.2989, 0.587, 0.114])
+# ITU-R BT.601 as MATLAB and TensorFlow round it, and the PyTorch pix2pix. These sum to 0.9999, by
+# which white of 16 bits would miss white.
+LUMA_WEIGHTS = np.array([0.2989, 0.587, 0.114]) / 0.9999
 
 
 def resize(image: np.ndarray, size: Size, method: Interpolation) -> np.ndarray:
@@ -93,13 +94,16 @@ def to_dtype(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
 def crop(image: np.ndarray, size: Size | Literal["square"]) -> np.ndarray:
     """Cuts the centre of [*size, C] out of [H, W, C]; `"square"`: as large as the shorter side.
 
-    Where the margin is odd, its larger half is cut off at the bottom and on the right.
+    Equal size returns the image itself. Where the margin is odd, its larger half is cut off at the
+    bottom and on the right.
 
     Raises:
         UserError: the image is smaller than that.
     """
     shape = image.shape[:2]
     height, width = (min(shape), min(shape)) if size == "square" else size
+    if shape == (height, width):
+        return image
     if height > shape[0] or width > shape[1]:
         raise UserError(
             f"cannot crop {_text((height, width))} from an image of {_text(shape)} (height x "
@@ -113,6 +117,8 @@ def pad(
     image: np.ndarray, size: Size | Literal["square"], *, fill: float | None = None
 ) -> np.ndarray:
     """Puts [H, W, C] in the middle of [*size, C]; `"square"`: as large as the longer side.
+
+    Equal size returns the image itself.
 
     Args:
         image: uint8, uint16 or float32.
@@ -130,7 +136,10 @@ def pad(
             f"cannot pad an image of {_text(shape)} (height x width) to {_text((height, width))}: "
             "choose a larger size, or crop"
         )
-    padded = np.full((height, width, image.shape[2]), _fill_value(image, fill), image.dtype)
+    value = _fill_value(image, fill)
+    if shape == (height, width):
+        return image
+    padded = np.full((height, width, image.shape[2]), value, image.dtype)
     top, left = (height - shape[0]) // 2, (width - shape[1]) // 2
     padded[top : top + shape[0], left : left + shape[1]] = image
     return padded
@@ -200,8 +209,7 @@ def grayscale(image: np.ndarray) -> np.ndarray:
 def gray_values(image: np.ndarray) -> np.ndarray:
     """The luma of three channels, or the mean of others, before any rounding: float64 [H, W]."""
     channels = image.shape[2]
-    # The published weights sum to 0.9999, by which white of 16 bits would miss white.
-    weights = LUMA_WEIGHTS / LUMA_WEIGHTS.sum() if channels == 3 else np.ones(channels) / channels
+    weights = LUMA_WEIGHTS if channels == 3 else np.ones(channels) / channels
     return (image * weights).sum(axis=-1)
 
 

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tfpix2pix.data.operations import grayscale
 from tfpix2pix.errors import UserError
 
 MAX_CHANNELS = 512
 # What Pillow refuses as a decompression bomb; here it holds for PNG and TIFF too.
 MAX_PIXELS = 178_956_970
-LUMA = (0.2989, 0.587, 0.114)
 
 AGAIN = "copy or save it again"
 CUT_SHORT = f"it is cut short: {AGAIN}"
@@ -79,7 +79,7 @@ def conform(image: StoredImage, channels: int, dtype: str, *, reduce: bool = Fal
         image: what `read_image` gives.
         channels: the wanted number.
         dtype: "uint8", "uint16" or "float32".
-        reduce: may turn RGB into gray, by the weights of `tf.image.rgb_to_grayscale`.
+        reduce: may turn RGB into gray, by the same luma as `operations.grayscale`.
 
     Raises:
         UserError: the image does not fit. The message is the reason only, without the file.
@@ -94,8 +94,7 @@ def conform(image: StoredImage, channels: int, dtype: str, *, reduce: bool = Fal
     if colours.shape[-1] == 1 and channels in (3, 4):
         colours = np.repeat(colours, 3, axis=-1)
     if colours.shape[-1] == 3 and channels == 1 and reduce:
-        gray = colours @ np.array(LUMA)
-        colours = (gray if dtype == "float32" else np.rint(gray)).astype(dtype)[..., np.newaxis]
+        colours = grayscale(colours)
     if colours.shape[-1] == 3 and channels == 4 and dtype != "float32":
         opaque = np.full_like(colours[..., :1], np.iinfo(dtype).max)
         colours = np.concatenate([colours, opaque if alpha is None else alpha], axis=-1)

@@ -7,6 +7,7 @@ dataset_info.json          appears last, and makes a store of them
 """
 
 import contextlib
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 import filelock
 
 from tfpix2pix.data.sources import STORE_MARK
+from tfpix2pix.data.splits import SPLITS
 from tfpix2pix.data.store.plan import (
     PLAN,
     SET_NAME,
@@ -37,9 +39,11 @@ def locked(folder: Path) -> Iterator[None]:
     """Keeps other processes from writing here; the system unlocks it when this one dies.
 
     Raises:
-        UserError: another one does, or the folder cannot be written.
+        UserError: another one does, the folder holds something else, or cannot be written.
     """
     with writing(folder):
+        if folder.is_dir():
+            _refuse_foreign(folder)
         folder.mkdir(parents=True, exist_ok=True)
         lock = filelock.FileLock(folder / LOCK)
         try:
@@ -55,16 +59,21 @@ def locked(folder: Path) -> Iterator[None]:
         lock.release()
 
 
+def _refuse_foreign(folder: Path) -> None:
+    is_ours = (folder / PLAN).exists()
+    if not is_ours and any(path.name != LOCK for path in folder.iterdir()):
+        raise UserError(f"{folder} holds other files: choose a new or an empty folder")
+
+
 def is_complete(folder: Path, plan: Plan, combines: bool) -> bool:
     """Whether this very set was written here.
 
     Raises:
         UserError: another one was, or something else is here.
     """
+    _refuse_foreign(folder)
     old = read_plan(folder)
     if old is None:
-        if any(path.name != LOCK for path in folder.iterdir()):
-            raise UserError(f"{folder} holds other files: choose a new or an empty folder")
         return False
     changes = differences(old, plan.facts)
     is_whole = _is_whole(folder, plan, combines)
@@ -86,8 +95,7 @@ def _is_planned(folder: Path, plan: Plan) -> bool:
 def _is_whole(folder: Path, plan: Plan, combines: bool) -> bool:
     if not combines:
         return (folder / STORE_MARK).exists()
-    splits = {shard.split for shard in plan.shards}
-    has_all = all((folder / split).is_dir() for split in splits)
+    has_all = all((folder / split).is_dir() for split in _splits(plan))
     return has_all and not (folder / UNFINISHED).exists()
 
 
@@ -95,12 +103,33 @@ def kept_shards(folder: Path, plan: Plan, combines: bool) -> dict[str, Finished]
     """The shards that are done and still there."""
     finished = read_finished(folder, plan)
     if combines:
-        return finished if _is_planned(folder, plan) else {}
+        return _kept_files(folder, plan, finished) if _is_planned(folder, plan) else {}
     return {
         name: done
         for name, done in finished.items()
         if (folder / name).exists() and (folder / name).stat().st_size == done.size
     }
+
+
+def _kept_files(folder: Path, plan: Plan, finished: Mapping[str, Finished]) -> dict[str, Finished]:
+    """Without the shards of the splits that have lost files."""
+    kept: dict[str, Finished] = {}
+    for split in _splits(plan):
+        names = [shard.name for shard in plan.shards if shard.split == split]
+        noted = {name: finished[name] for name in names if name in finished}
+        if _count_files(folder, split) >= sum(done.pairs for done in noted.values()):
+            kept |= noted
+    return kept
+
+
+def _count_files(folder: Path, split: str) -> int:
+    places = (folder / UNFINISHED / split, folder / split)
+    return sum(len(files) for place in places for _, _, files in os.walk(place))
+
+
+def _splits(plan: Plan) -> list[str]:
+    """The plan's splits, in order."""
+    return list(dict.fromkeys(shard.split for shard in plan.shards))
 
 
 def begin(folder: Path, plan: Plan, combines: bool) -> dict[str, Finished]:
@@ -129,9 +158,11 @@ def _gather_files(folder: Path, plan: Plan) -> None:
     """Image files are kept if nothing at all has changed: no trace is left of other plans."""
     unfinished, keeps = folder / UNFINISHED, _is_planned(folder, plan)
     if not keeps:
-        shutil.rmtree(unfinished, ignore_errors=True)
+        # Besides what is unfinished, folders that a run had moved out when it was stopped.
+        for old in (unfinished, *(folder / split for split in SPLITS)):
+            shutil.rmtree(old, ignore_errors=True)
     unfinished.mkdir(exist_ok=True)
-    for split in {shard.split for shard in plan.shards}:
+    for split in _splits(plan):
         if keeps and (folder / split).exists():
             # Stopped between the last pair and the last folder.
             (folder / split).rename(unfinished / split)
@@ -147,6 +178,7 @@ def complete(folder: Path, plan: Plan, recipe: Recipe, finished: Mapping[str, Fi
         write_metadata(folder, recipe, plan, [finished[shard.name] for shard in plan.shards])
         return
     with writing(folder):
-        for split in {shard.split for shard in plan.shards}:
+        # Training needs train/: it appears last.
+        for split in reversed(_splits(plan)):
             (folder / UNFINISHED / split).rename(folder / split)
         (folder / UNFINISHED).rmdir()

@@ -4,6 +4,7 @@ import dataclasses
 import importlib.util
 from typing import Any, Literal
 
+from tfpix2pix.config import DataSettings
 from tfpix2pix.data.derive import Derivation
 from tfpix2pix.data.formats import ImageFormat, PairFormat
 from tfpix2pix.data.operations import Size
@@ -57,6 +58,27 @@ def best_file_format() -> FileFormat:
     return "array_record" if importlib.util.find_spec("array_record") else "tfrecord"
 
 
+def settings_by_side(settings: DataSettings) -> DataSettings:
+    """What is said of the input and of the target, said of A and B; label maps keep their colours.
+
+    A store has no direction: these settings are the same for either.
+    """
+    if settings.input_encoding == "labels":
+        settings = dataclasses.replace(settings, input_interpolation="nearest")
+    if settings.direction == "AtoB":
+        return settings
+    return dataclasses.replace(
+        settings,
+        direction="AtoB",
+        input_channels=settings.output_channels,
+        output_channels=settings.input_channels,
+        value_range=settings.target_value_range or settings.value_range,
+        target_value_range=settings.value_range,
+        input_interpolation=settings.target_interpolation,
+        target_interpolation=settings.input_interpolation,
+    )
+
+
 def check_options(options: StoreOptions, formats: PairFormat) -> None:
     """Refuses what these images cannot be written as.
 
@@ -64,6 +86,7 @@ def check_options(options: StoreOptions, formats: PairFormat) -> None:
         SettingsError: with what to choose instead.
     """
     for side, image_format in (("inputs", formats.input), ("targets", formats.target)):
+        _check_labels(options, image_format)
         shown = f"the {side} are {image_format.describe()}"
         if options.encoding == "jpeg" and not is_jpeg_format(image_format):
             raise SettingsError(f"--encoding jpeg: {shown}; JPEG holds gray and RGB of 8 bits only")
@@ -78,6 +101,17 @@ def check_options(options: StoreOptions, formats: PairFormat) -> None:
             f"--combine: the inputs are {a.describe()} and the targets {b.describe()}, which one "
             "file cannot hold: give --input-channels or --output-channels, or write a store"
         )
+
+
+def _check_labels(options: StoreOptions, image_format: ImageFormat) -> None:
+    if image_format.palette is None:
+        return
+    if options.derivation is not None:
+        raise SettingsError("--input-encoding labels: --derive makes no label maps; leave it out")
+    if options.encoding == "jpeg":
+        raise SettingsError("--encoding jpeg: it would mix the colours of label maps; use png")
+    if options.pad is not None and (255, 255, 255) not in image_format.palette:
+        raise SettingsError("--pad: white is no colour of the palette; pad the label maps yourself")
 
 
 def is_png_format(image_format: ImageFormat) -> bool:

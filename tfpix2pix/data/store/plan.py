@@ -14,9 +14,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pydantic
-
 from tfpix2pix.data.folders import PairFiles
+from tfpix2pix.data.pair_checks import root_of, shown_name
 from tfpix2pix.data.sources import Listing, Problem
 from tfpix2pix.data.store.recipe import Recipe
 from tfpix2pix.errors import UserError
@@ -48,7 +47,7 @@ class Shard:
         split: of the pairs.
         name: of the file.
         pairs: in order.
-        fingerprint: of the pairs' names and their files' sizes and times.
+        fingerprint: of the pairs' names and their files' paths, sizes and times.
     """
 
     split: str
@@ -105,9 +104,10 @@ def make_plan(recipe: Recipe, listing: Listing) -> Plan:
         "options": options.to_plain(),
         "format": _plain(recipe.formats.to_plain()),
     }
+    root = root_of(listing)
     keeps_files = options.derivation is None and not (options.pad or options.crop or options.resize)
     shards = itertools.chain.from_iterable(
-        _shards(split, pairs, None if options.combine else options.file_format, keeps_files)
+        _shards(split, pairs, root, None if options.combine else options.file_format, keeps_files)
         for split, pairs in listing.splits.items()
     )
     return Plan(facts, tuple(shards))
@@ -118,9 +118,9 @@ def _plain(value: Any) -> Any:
 
 
 def _shards(
-    split: str, pairs: Sequence[PairFiles], file_format: str | None, keeps_files: bool
+    split: str, pairs: Sequence[PairFiles], root: str, file_format: str | None, keeps_files: bool
 ) -> Iterator[Shard]:
-    stats = [_stat_files(pair) for pair in pairs]
+    stats = [_stat_files(pair, root) for pair in pairs]
     weight = sum(
         size * (1 if keeps_files and pair.b else _growth(pair))
         for pair, (_, size) in zip(pairs, stats, strict=True)
@@ -139,8 +139,8 @@ def _shards(
         )
 
 
-def _stat_files(pair: PairFiles) -> tuple[bytes, int]:
-    """A line that changes when the files do, and their size."""
+def _stat_files(pair: PairFiles, root: str) -> tuple[bytes, int]:
+    """A line that changes when the files do, or which they are, and their size."""
     facts: list[Any] = [pair.name]
     total = 0
     for path in (pair.a, pair.b):
@@ -148,7 +148,8 @@ def _stat_files(pair: PairFiles) -> tuple[bytes, int]:
             stat = os.stat(path) if path is not None else None  # noqa: PTH116
         except OSError:  # said with its reason when the pair is read
             stat = None
-        facts += [stat and stat.st_size, stat and stat.st_mtime_ns]
+        shown = path and shown_name(path, root)
+        facts += [shown, stat and stat.st_size, stat and stat.st_mtime_ns]
         total += stat.st_size if stat else 0
     return os.fsencode(repr(facts)) + b"\n", total
 
@@ -193,12 +194,19 @@ def read_plan(folder: Path) -> dict[str, Any] | None:
 def read_finished(folder: Path, plan: Plan) -> dict[str, Finished]:
     """The shards of the plan that are noted as finished, of files that have not changed since."""
     try:
-        text = (folder / FINISHED).read_text(encoding="utf-8")
-        noted = pydantic.TypeAdapter(dict[str, Finished]).validate_json(text)
-    except (OSError, ValueError):  # they are written anew then
+        plain = json.loads((folder / FINISHED).read_text(encoding="utf-8"))
+        noted = {name: _finished(note) for name, note in plain.items()}
+    # They are written anew then.
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return {}
     wanted = {shard.name: shard.fingerprint for shard in plan.shards}
     return {name: note for name, note in noted.items() if wanted.get(name) == note.fingerprint}
+
+
+def _finished(note: Mapping[str, Any]) -> Finished:
+    # Not by pydantic, which refuses names that are not UTF-8.
+    left_out = tuple(Problem(name, reason) for name, reason in note["left_out"])
+    return Finished(note["fingerprint"], int(note["pairs"]), int(note["size"]), left_out)
 
 
 def write_finished(folder: Path, finished: Mapping[str, Finished]) -> None:

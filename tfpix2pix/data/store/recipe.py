@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tfpix2pix.config import DataSettings
-from tfpix2pix.config.settings import Interpolation
+from tfpix2pix.config.types import Interpolation
 from tfpix2pix.data import operations
 from tfpix2pix.data.detect import detect_format
 from tfpix2pix.data.encoding import encode_image
@@ -31,7 +31,7 @@ from tfpix2pix.data.reading import (
     read_image,
 )
 from tfpix2pix.data.sources import Listing
-from tfpix2pix.data.store.options import StoreOptions, is_jpeg_format
+from tfpix2pix.data.store.options import StoreOptions, is_jpeg_format, settings_by_side
 from tfpix2pix.errors import UserError
 
 JPEG_SIGNATURE = b"\xff\xd8\xff"
@@ -57,9 +57,9 @@ class Recipe:
     """How pairs are made; can be pickled.
 
     Attributes:
-        settings: of the data; A is the input and B the target.
+        settings: of the data, as `settings_by_side` gives them: A is the input and B the target.
         options: what is done to them.
-        formats: what A and B become.
+        formats: what A (the `input`) and B (the `target`) become.
     """
 
     settings: DataSettings
@@ -74,16 +74,20 @@ def make_recipe(settings: DataSettings, options: StoreOptions, listing: Listing)
         UserError: none can be read, or what `--derive` needs is missing.
         SettingsError: float images without `value_range`.
     """
+    by_side = settings_by_side(settings)
     pairs = listing.splits.get("train") or next(iter(listing.splits.values()))
     if options.derivation is None:
-        return Recipe(settings, options, detect_format(settings, pairs))
+        formats = detect_format(settings, pairs)
+        if settings.direction == "BtoA":
+            formats = PairFormat(formats.target, formats.input)
+        return Recipe(by_side, options, formats)
     targets = [PairFiles(image.name, image.a, image.a) for image in pairs]
     target = detect_format(settings, targets).target
     sample = np.zeros((*SAMPLE_SIZE, target.channels), target.dtype)
-    derived = options.derivation.derive(sample, "")
+    derived = options.derivation.derive(sample, "", target.value_range)
     found: Any = (derived.shape[-1], derived.dtype.name)
     formats = pair_format(settings, found, (target.channels, target.dtype))
-    return Recipe(settings, options, formats)
+    return Recipe(by_side, options, formats)
 
 
 def make_pair(files: PairFiles, recipe: Recipe) -> tuple[Side, Side]:
@@ -98,12 +102,14 @@ def make_pair(files: PairFiles, recipe: Recipe) -> tuple[Side, Side]:
         reason = _misfit(a.pixels.shape[:2], b.pixels.shape[:2], recipe)
         if reason:
             raise UserError(reason)
-        a = _shaped(a, recipe.options, settings.input_interpolation)
-        return a, _shaped(b, recipe.options, settings.target_interpolation)
-    b = _read_file(files.a, recipe.formats.target, settings.output_channels is not None)
-    b = _shaped(b, recipe.options, settings.target_interpolation)
-    derived = StoredImage(derivation.derive(b.pixels, files.name))
-    a_format = recipe.formats.input
+        a = _shaped(a, recipe.options, settings.input_interpolation, recipe.formats.input)
+        return a, _shaped(b, recipe.options, settings.target_interpolation, recipe.formats.target)
+    a_format, b_format = recipe.formats.input, recipe.formats.target
+    b = _checked(
+        _read_file(files.a, b_format, settings.output_channels is not None), files.a, b_format
+    )
+    b = _shaped(b, recipe.options, settings.target_interpolation, b_format)
+    derived = StoredImage(derivation.derive(b.pixels, files.name, b_format.value_range))
     return Side(conform(derived, a_format.channels, a_format.dtype, reduce=True)), b
 
 
@@ -112,23 +118,40 @@ def _read_pair(files: PairFiles, recipe: Recipe) -> tuple[Side, Side]:
     how_a = (formats.input, settings.input_channels is not None)
     how_b = (formats.target, settings.output_channels is not None)
     a = _read_file(files.a, *how_a)
-    if files.b is not None:
-        return a, _read_file(files.b, *how_b)
-    both = a if how_a == how_b else _read_file(files.a, *how_b)
+    if files.b is None:
+        b = a if _as_stored(*how_a) == _as_stored(*how_b) else _read_file(files.a, *how_b)
+        a, b = _halves(files, a, b, recipe)
+    else:
+        b = _read_file(files.b, *how_b)
+    a = _checked(a, files.a, formats.input)
+    return a, _checked(b, files.b or files.a, formats.target)
+
+
+def _as_stored(image_format: ImageFormat, reduce: bool) -> tuple[Any, ...]:
+    """What decides how a file is read: the values mean nothing then."""
+    return image_format.channels, image_format.dtype, reduce
+
+
+def _halves(files: PairFiles, a: Side, both: Side, recipe: Recipe) -> tuple[Side, Side]:
+    layout = recipe.settings.layout
     try:
-        left, _ = operations.split_pair(a.pixels, settings.layout)
-        _, right = operations.split_pair(both.pixels, settings.layout)
+        left, _ = operations.split_pair(a.pixels, layout)
+        _, right = operations.split_pair(both.pixels, layout)
     except UserError as error:
         raise UserError(f"cannot use {files.a}: {error}") from error
     return Side(left), Side(right)
+
+
+def _checked(side: Side, path: str, image_format: ImageFormat) -> Side:
+    for reason in wrong_values(side.pixels, image_format):
+        raise UserError(f"cannot use {path}: {reason}")
+    return side
 
 
 def _read_file(path: str, image_format: ImageFormat, reduce: bool) -> Side:
     stored = read_image(Path(path))
     try:
         pixels = conform(stored, image_format.channels, image_format.dtype, reduce=reduce)
-        for reason in wrong_values(pixels, image_format):
-            raise UserError(reason)
         if not path.lower().endswith(TENSORFLOW_SUFFIXES):
             return Side(pixels)
         content = Path(path).read_bytes()
@@ -174,17 +197,19 @@ def _misfit(of_a: tuple[int, ...], of_b: tuple[int, ...], recipe: Recipe) -> str
     return reason
 
 
-def _shaped(side: Side, options: StoreOptions, interpolation: Interpolation) -> Side:
-    """Padded, cropped and resized, in this order."""
+def _shaped(
+    side: Side, options: StoreOptions, interpolation: Interpolation, image_format: ImageFormat
+) -> Side:
+    """Padded with white, cropped and resized, in this order."""
     pixels = side.pixels
     if options.pad is not None:
-        pixels = operations.pad(pixels, options.pad)
+        white = operations.to_dtype(np.array(image_format.value_range[1]), pixels.dtype).item()
+        pixels = operations.pad(pixels, options.pad, fill=white)
     if options.crop is not None:
         pixels = operations.crop(pixels, options.crop)
     if options.resize is not None:
         pixels = operations.resize(pixels, options.resize, interpolation)
-    # Of the size that it had, nothing was done to it.
-    return side if pixels.shape == side.pixels.shape else Side(pixels)
+    return side if pixels is side.pixels else Side(pixels)
 
 
 def encode(side: Side, options: StoreOptions) -> tuple[bytes, str]:

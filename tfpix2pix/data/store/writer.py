@@ -72,10 +72,13 @@ def write_store(
             written.
         SettingsError: the options do not fit the images.
     """
+    fails = settings.on_bad == "fail"
     _refuse_inside(Path(settings.data), destination)
     listing = list_source(settings, options)
-    if listing.problems and (settings.on_bad == "fail" or not listing.splits):
+    if listing.problems and (fails or not listing.splits):
         raise UserError(describe_problems(listing.problems, listing.origin))
+    for line in listing.ignored:
+        progress.say(f"warning: {line}")
     recipe = make_recipe(settings, options, listing)
     check_options(options, recipe.formats)
     if options.combine:
@@ -88,7 +91,7 @@ def write_store(
         else:
             finished = begin(destination, plan, options.combine)
             _write_rest(plan, finished, Work(recipe, destination, importing), workers)
-        report = _report(destination, plan, finished, listing, was_complete)
+        report = _report(destination, plan, finished, listing, was_complete, fails)
         if not was_complete:
             _write_left_out(destination, report.left_out)
             complete(destination, plan, recipe, finished)
@@ -147,7 +150,9 @@ def _report(
     finished: Mapping[str, Finished],
     listing: Listing,
     was_complete: bool,
+    fails: bool,
 ) -> StoreReport:
+    """Raises a `UserError` for a set without pairs, or without some that may not be left out."""
     pairs: Counter[str] = Counter()
     left_out = list(listing.problems)
     for shard in plan.shards:
@@ -156,6 +161,8 @@ def _report(
         left_out += done.left_out
     if not pairs.total():
         raise UserError(describe_problems(left_out, listing.origin))
+    if left_out and fails:
+        raise UserError(describe_problems(sorted(left_out), listing.origin))
     size = sum(done.size for done in finished.values())
     return StoreReport(destination, dict(pairs), size, tuple(left_out), was_complete)
 
