@@ -1,7 +1,6 @@
 """What the pipeline delivers alone: tasks like the contenders'."""
 
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.images import forget, write_jpeg_pairs, write_two_folders
@@ -14,9 +13,7 @@ from tfpix2pix.data.store.writer import write_store
 PAIRS = 100
 
 
-def deliver_pairs(
-    size: int, source: str = "side by side", *, cached: bool = False, cold: bool = False
-) -> Callable[[], None]:
+class Delivery:
     """As many pairs as the set has, one by one.
 
     Args:
@@ -25,21 +22,32 @@ def deliver_pairs(
         cached: from this process' own memory, decoded once.
         cold: of files that the system has to read from the disk again each time.
     """
-    folder = tempfile.TemporaryDirectory()
-    place = write_source(Path(folder.name), size, source, PAIRS)
-    pairs = open_pairs(str(place), "train")
-    load_size = round(size * 286 / 256)
-    fetch = fetcher(pairs, Resizing((load_size, load_size)), cache_gib=4.0 if cached else 0.0)
-    batches = iter(training_batches(fetch, PAIRS, batch_size=1, seed=0, first_step=0, steps=10**9))
 
-    def once() -> None:
-        if cold:
-            forget(place)
+    def __init__(
+        self, size: int, source: str = "side by side", *, cached: bool = False, cold: bool = False
+    ):
+        self._folder = tempfile.TemporaryDirectory()  # there as long as this object is
+        self._place = write_source(Path(self._folder.name), size, source, PAIRS)
+        self._cold = cold
+        pairs = open_pairs(str(self._place), "train")
+        load_size = round(size * 286 / 256)
+        gib = 4.0 if cached else 0.0
+        fetch = fetcher(pairs, Resizing((load_size, load_size)), cache_gib=gib)
+        # They end with the set, so that nothing is fetched in advance for the next time.
+        self._batches = training_batches(
+            fetch, PAIRS, batch_size=1, seed=0, first_step=0, steps=PAIRS
+        )
+
+    def before(self) -> None:
+        """What is not a part of the task: nothing is read until the first pair is asked for."""
+        if self._cold:
+            forget(self._place)
+        self._iterator = iter(self._batches)
+
+    def __call__(self) -> None:
+        """Delivers all of them."""
         for _ in range(PAIRS):
-            next(batches)
-
-    once.folder = folder  # type: ignore[attr-defined]  # its files are there as long as this is
-    return once
+            next(self._iterator)
 
 
 def write_source(

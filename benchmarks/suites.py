@@ -92,14 +92,13 @@ def _case(
 
 
 def _pipeline() -> Case:
-    ways: dict[str, dict[str, Any]] = {"from memory": {"cached": True}}
+    ways: dict[str, dict[str, Any]] = {}
     for source in SOURCES:
         ways[source] = {"source": source}
         ways[f"{source}, cold"] = {"source": source, "cold": True}
+        ways[f"{source}, from memory"] = {"source": source, "cached": True}
     tasks = {
-        f"{PROJECT}, {name}": Task(
-            "benchmarks.pipeline", "deliver_pairs", {"size": PAPER_SIZE} | way
-        )
+        f"{PROJECT}, {name}": Task("benchmarks.pipeline", "Delivery", {"size": PAPER_SIZE} | way)
         for name, way in ways.items()
     }
     return Case("pipeline", "pipeline, 100 pairs", PAPER_SIZE, 1, tasks)

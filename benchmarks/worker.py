@@ -14,8 +14,17 @@ from typing import Any, TextIO
 
 def peak_gib() -> float:
     """The most memory this process has had so far (Linux; getrusage counts its parent's too)."""
+    return _gib("VmHWM")
+
+
+def resident_gib() -> float:
+    """The memory this process has now (Linux)."""
+    return _gib("VmRSS")
+
+
+def _gib(name: str) -> float:
     lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 2**20
+    return next(int(line.split()[1]) for line in lines if line.startswith(name)) / 2**20
 
 
 def main() -> None:
@@ -26,15 +35,21 @@ def main() -> None:
     module = importlib.import_module(order["module"])
     after_import = peak_gib()
     once = getattr(module, order["task"])(**order["arguments"])
+    # What a task needs done before each time, and what is not a part of it.
+    before = getattr(once, "before", lambda: None)
+    before()
     once()
     first = time.time() - order["started"]
+    before()
     once()
     _answer(answers, first=first, imported_gib=after_import)
     for line in sys.stdin:
         # The first call finds the caches full of the other processes' data.
+        before()
         once()
         seconds = []
         for _ in range(int(line)):
+            before()
             start = time.perf_counter()
             once()
             seconds.append(time.perf_counter() - start)

@@ -10,17 +10,27 @@ from pathlib import Path
 
 import keras
 import pytest
+import tensorflow as tf
 
+from benchmarks import large, pipeline
 from benchmarks.alternate import Measurement, Task, alternate
 from benchmarks.contenders import tensorflow_tutorial
 from benchmarks.flops import convolution_flops, step_flops
 from benchmarks.measure import Result
 from benchmarks.report import Report
-from benchmarks.suites import ALTERNATING, COMPILED, EAGER, PROJECT, TUTORIAL, all_cases
+from benchmarks.suites import ALTERNATING, COMPILED, EAGER, PROJECT, SOURCES, TUTORIAL, all_cases
 from tfpix2pix.models import patchgan_discriminator, unet_generator
 
 FAKE_CONTENDER = """
 import time
+class WithPreparation:
+    ready = False
+    def before(self):
+        time.sleep(0.2)
+        self.ready = True
+    def __call__(self):
+        assert self.ready
+        self.ready = False
 def work(answer):
     def once():
         print("noise on the standard output")
@@ -44,6 +54,61 @@ def test_contenders_take_turns_and_every_call_is_kept(contender):
         assert len(one.seconds) >= 6
         assert one.first > 0
         assert one.peak_gib >= one.imported_gib > 0
+
+
+def test_what_a_task_needs_before_each_time_is_not_counted(contender):
+    [measured] = alternate({"a": Task("fake_contender", "WithPreparation", {})}, rounds=1).values()
+    assert max(measured.seconds) < 0.1
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("way", [{}, {"cached": True}, {"cold": True}])
+def test_pairs_are_delivered_anew_each_time(monkeypatch, source, way):
+    """All of them, none of which was fetched before it was asked for."""
+    monkeypatch.setattr(pipeline, "PAIRS", 3)
+    events = []
+    fetcher = pipeline.fetcher
+
+    def watched_fetcher(*args, **options):
+        fetch = fetcher(*args, **options)
+
+        def watched(index):
+            tf.py_function(lambda: events.append("fetch"), [], [])
+            return fetch(index)
+
+        return watched
+
+    monkeypatch.setattr(pipeline, "fetcher", watched_fetcher)
+    monkeypatch.setattr(pipeline, "forget", lambda place: events.append("forget"))
+    task = pipeline.Delivery(16, source, **way)
+    for _ in range(2):
+        task.before()
+        assert events == (["forget"] if way.get("cold") else [])
+        task()
+        assert events.count("fetch") == 3
+        events.clear()
+
+
+def test_every_source_is_measured_cold_warm_and_from_memory():
+    [case] = [case for case in all_cases() if case.suite == "pipeline"]
+    ways = [task.arguments for task in case.tasks.values()]
+    for source in SOURCES:
+        for way in ({}, {"cold": True}, {"cached": True}):
+            assert {"size": 256, "source": source} | way in ways
+    assert len(ways) == 3 * len(SOURCES)
+
+
+def test_memory_of_a_stream_is_looked_at_on_the_way(tmp_path):
+    data = pipeline.write_source(tmp_path, 64, "two folders", 5)
+    found = large._streamed(data, 20)
+    looks = [f"memory at {percent} % of 20 streamed" for percent in (10, 25, 50, 100)]
+    assert list(found) == [*looks, "peak memory of 20 streamed"]
+    assert 0 < max(found[look] for look in looks) <= found["peak memory of 20 streamed"] < 8
+
+
+def test_the_large_set_is_streamed_whole():
+    assert large.STREAMED[large.MANY] == large.MANY == 100_000
+    assert large.LOOKS == (10, 25, 50, 100)
 
 
 def test_a_contender_that_fails_is_reported_in_its_own_words(contender):
