@@ -5,6 +5,10 @@ import numpy as np
 import tifffile
 from PIL import Image
 
+from tfpix2pix.config import resolve
+from tfpix2pix.data.store.options import StoreOptions
+from tfpix2pix.data.store.writer import write_store
+
 SIZE = 16
 COUNT = 7
 PALETTE = ((0, 0, 170), (0, 0, 255), (0, 85, 255))
@@ -58,6 +62,14 @@ def label_maps(root):
         write_image(root / "target" / f"{number}.png", picture(number, 3, "uint8"))
 
 
+def store(root, file_format):
+    """What `prepare` writes of two folders, the target 16-bit."""
+    files = root.parent / "files"
+    two_folders(files, RGB, (1, "uint16", ".png"))
+    settings = resolve(flags={"data": str(files), "split": "60/40/0"}).data
+    write_store(settings, StoreOptions(file_format=file_format), root)
+
+
 GRAY, RGB = (1, "uint8", ".png"), (3, "uint8", ".png")
 RANGE = {"value_range": "-1000,3000"}
 
@@ -81,6 +93,8 @@ SETS = {
         lambda root: two_folders(root, GRAY, RGB),
         {"resize": "scale_width", "load_size": 24, "depth": 3},
     ),
+    "array_record": (lambda root: store(root, "array_record"), {"cache_gib": 0}),
+    "tfrecord": (lambda root: store(root, "tfrecord"), {"cache_gib": 0}),
     "augmented": (
         lambda root: two_folders(root, GRAY, RGB),
         {
