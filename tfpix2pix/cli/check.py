@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NoReturn, get_args
 
 from tfpix2pix.cli.parsing import given_settings
 from tfpix2pix.config import DataSettings, resolve
-from tfpix2pix.config.settings import Resize
+from tfpix2pix.config.types import Resize
 from tfpix2pix.errors import SettingsError, UserError
 
 if TYPE_CHECKING:
