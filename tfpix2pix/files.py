@@ -7,6 +7,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import filelock
+
 from tfpix2pix.errors import UserError
 
 
@@ -51,6 +53,30 @@ def folder_written_atomically(path: Path, *others: type[Exception]) -> Iterator[
             temporary.rename(path)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def locked(lock: Path, in_use: str) -> Iterator[None]:
+    """Holds a lock file during the block, making its folder if need be.
+
+    Args:
+        lock: the file.
+        in_use: what to say where another process holds it.
+
+    Raises:
+        UserError: another process holds it, or it cannot be written.
+    """
+    with writing(lock.parent):
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        file_lock = filelock.FileLock(lock)
+        try:
+            file_lock.acquire(timeout=0)
+        except filelock.Timeout as error:
+            raise UserError(in_use) from error
+    try:
+        yield
+    finally:
+        file_lock.release()
 
 
 @contextlib.contextmanager

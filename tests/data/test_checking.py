@@ -510,9 +510,8 @@ def test_many_problems_are_counted_and_given_in_full_when_asked(tmp_path):
 
     report = check_pairs(settings, list_pairs(settings), PairFormat())
 
-    assert report.lines()[-2:] == ["... and 5 more problems", "25 problems"]
-    assert sum(line.startswith("problem: ") for line in report.lines()) == 20
-    assert sum(line.startswith("problem: ") for line in report.all_lines()) == 25
+    assert report.lines()[-1] == "25 problems"
+    assert sum(line.startswith("problem: ") for line in report.lines()) == 25
 
 
 def test_many_names_are_counted(tmp_path):

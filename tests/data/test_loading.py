@@ -66,7 +66,7 @@ def test_table_names_every_set_of_ours():
 def test_set_is_prepared_once_in_order_and_used_in_either_format(
     tmp_path, monkeypatch, capsys, stored
 ):
-    monkeypatch.setattr(loading, "_best_format", lambda: stored)
+    monkeypatch.setattr(loading, "best_file_format", lambda: stored)
     prepared_builder("drawn_facades", str(tmp_path))
     told = capsys.readouterr()
     assert told.err.splitlines() == [f"preparing drawn_facades in {tmp_path}: once"]
@@ -86,7 +86,7 @@ def test_set_is_prepared_once_in_order_and_used_in_either_format(
 
 
 def test_tfrecord_serves_where_array_record_is_missing(tmp_path, monkeypatch):
-    assert loading._best_format() == "array_record"
+    assert loading.best_file_format() == "array_record"
     monkeypatch.setitem(sys.modules, "array_record.python.array_record_module", None)
     assert prepared_builder("drawn_facades", str(tmp_path)).info.file_format.value == "tfrecord"
 
@@ -167,7 +167,7 @@ from tfpix2pix.data.builders import loading
 from tfpix2pix.data.builders.drawn_facades import DrawnFacades
 from tfpix2pix.errors import UserError
 DrawnFacades.SPLIT_SIZES = {"train": 3, "val": 1, "test": 1}
-loading._best_format = lambda: sys.argv[2]
+loading.best_file_format = lambda: sys.argv[2]
 try:
     loading.prepared_builder("drawn_facades", sys.argv[1])
 except UserError as error:

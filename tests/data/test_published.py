@@ -315,7 +315,7 @@ def test_manual_folder_without_the_set_is_no_hindrance(server, members, tmp_path
 
 @pytest.mark.parametrize("available", ["array_record", "tfrecord"])
 def test_both_formats_hold_the_records_in_order(server, members, tmp_path, monkeypatch, available):
-    monkeypatch.setattr(loading, "_best_format", lambda: available)
+    monkeypatch.setattr(loading, "best_file_format", lambda: available)
     builder = prepare(tmp_path)
     assert builder.info.file_format.value == available
     if available == "tfrecord":

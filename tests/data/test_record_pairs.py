@@ -95,7 +95,7 @@ def data_dir(request, tmp_path_factory):
     """Where both sets are prepared, in each format."""
     place = tmp_path_factory.mktemp(request.param)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loading, "_best_format", lambda: request.param)
+        patch.setattr(loading, "best_file_format", lambda: request.param)
         for name in (SET, NAMELESS):
             loading.prepared_builder(name.removeprefix("tfds:"), str(place))
     return place
@@ -275,7 +275,7 @@ def test_fingerprint_changes_with_contents_and_splits(data_dir, tmp_path, monkey
         return open_pairs(NAMELESS, split, data_dir=str(place)).fingerprint()
 
     stored_format = data_dir.name.rstrip("0123456789")
-    monkeypatch.setattr(loading, "_best_format", lambda: stored_format)
+    monkeypatch.setattr(loading, "best_file_format", lambda: stored_format)
     assert fingerprint(tmp_path / "same") == fingerprint(data_dir)
     monkeypatch.setattr(RecordPairsNamelessSet, "SHIFT", 100)
     assert fingerprint(tmp_path / "other") != fingerprint(data_dir)

@@ -45,7 +45,7 @@ def check(arguments: argparse.Namespace) -> int:
     pairs = listing.splits.get("train") or next(iter(listing.splits.values()))
     pair_format = detect_format(settings, pairs)
     report = check_pairs(settings, listing, pair_format, show_progress=True)
-    for line in report.all_lines():
+    for line in report.lines():
         print(line)
     write_contact_sheet(sheet, settings, listing, pair_format, problems=report.problems)
     print(f"pairs to look at: {sheet}")

@@ -14,6 +14,7 @@ from tfpix2pix.config.types import (
     Channels,
     Every,
     Interpolation,
+    Layout,
     Palette,
     Range,
     Resize,
@@ -47,7 +48,7 @@ class DataSettings:
         None, "which feature of a tfds: set is the input, whatever direction says (default: A)"
     )
     target_feature: str | None = _setting(None, "which is the target (default: B)")
-    layout: Literal["left_right", "top_bottom"] = _setting(
+    layout: Layout = _setting(
         "left_right", "how the two images of a pair stand in one file: A left or on top"
     )
     split: Shares = _setting(

@@ -27,6 +27,7 @@ def _parse_size(value: Any) -> Any:
 Pixels = Annotated[int, Field(ge=16, le=16384)]
 Size = Annotated[tuple[Pixels, Pixels], BeforeValidator(_parse_size)]
 Interpolation = Literal["bicubic", "area", "nearest"]
+Layout = Literal["left_right", "top_bottom"]
 Resize = Literal["resize_and_crop", "scale_width", "scale_width_and_crop", "crop", "none"]
 Channels = Annotated[int, Field(ge=1, le=512)]
 Every = Annotated[int, Field(ge=1)]

@@ -10,7 +10,6 @@ from tfpix2pix.data.formats import PairFormat
 from tfpix2pix.data.pair_checks import Size
 from tfpix2pix.data.sources import Listing, Problem
 
-SHOWN_PROBLEMS = 20
 SHOWN_NAMES = 4
 SHOWN_KINDS = 3
 
@@ -99,23 +98,16 @@ class CheckReport:
         looked = "all looked at" if all_ else f"{self.looked_at} of them looked at"
         return f"{self.origin}: {self.total} pairs ({splits}{made}), {looked}; {self.taken}"
 
-    def lines(self, shown: int | None = SHOWN_PROBLEMS) -> list[str]:
-        """For people; of many problems the first `shown`, or all of them where that is None."""
-        problems = [f"problem: {name}: {reason}" for name, reason in self.problems[:shown]]
-        if len(self.problems) > len(problems):
-            problems.append(f"... and {len(self.problems) - len(problems)} more problems")
+    def lines(self) -> list[str]:
+        """For people, with every problem."""
         return [
             self.headline(),
             f"inputs: {self.inputs.line()}",
             f"targets: {self.targets.line()}",
             *(f"warning: {finding.line()}" for finding in self.warnings),
-            *problems,
+            *(f"problem: {name}: {reason}" for name, reason in self.problems),
             f"{len(self.problems) or 'no'} problem{'s' * (len(self.problems) != 1)}",
         ]
-
-    def all_lines(self) -> list[str]:
-        """For people, with every problem."""
-        return self.lines(shown=None)
 
 
 def how_taken(listing: Listing, layout: str) -> str:

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from tfpix2pix.config import DataSettings
+from tfpix2pix.config.types import Layout
 from tfpix2pix.data.folders import PairFiles
 from tfpix2pix.data.formats import DType, PairFormat, pair_format
-from tfpix2pix.data.operations import Layout, split_pair
+from tfpix2pix.data.operations import split_pair
 from tfpix2pix.data.reading import StoredImage, read_image
 from tfpix2pix.errors import UserError
 

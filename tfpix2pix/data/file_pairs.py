@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfpix2pix.config import DataSettings
+from tfpix2pix.config.types import Layout
 from tfpix2pix.data import images
 from tfpix2pix.data.detect import detect_format
 from tfpix2pix.data.folders import PairFiles
@@ -74,7 +75,9 @@ def _load_two(
     return lambda index: (decode_a(a[index]), decode_b(b[index]))
 
 
-def _load_one(paths: Sequence[str], decode_a: Decode, decode_b: Decode | None, layout: str) -> Load:
+def _load_one(
+    paths: Sequence[str], decode_a: Decode, decode_b: Decode | None, layout: Layout
+) -> Load:
     """Of files that hold both; decoded twice only where the two sides differ in format."""
     files = _as_tensor(paths)
 

@@ -6,7 +6,7 @@ says; in the networks they are float32 in [-1, 1].
 
 import tensorflow as tf
 
-from tfpix2pix.config.types import Interpolation
+from tfpix2pix.config.types import Interpolation, Layout
 from tfpix2pix.data.formats import INTEGER_RANGES, RGB, Colour, ImageFormat
 
 # Where a BMP file says how many bits a pixel has, and where its palette begins.
@@ -118,7 +118,7 @@ def _refuse_palette_bmp(content: tf.Tensor) -> None:
     )
 
 
-def split_pair(pair: tf.Tensor, layout: str = "left_right") -> tuple[tf.Tensor, tf.Tensor]:
+def split_pair(pair: tf.Tensor, layout: Layout = "left_right") -> tuple[tf.Tensor, tf.Tensor]:
     """Splits [H, 2W, C] into its left and right halves, or [2H, W, C] into upper and lower.
 
     Raises:

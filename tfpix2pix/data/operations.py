@@ -9,11 +9,10 @@ from typing import Literal
 
 import numpy as np
 
+from tfpix2pix.config.types import Interpolation, Layout
 from tfpix2pix.errors import UserError
 
 Size = tuple[int, int]
-Layout = Literal["left_right", "top_bottom"]
-Interpolation = Literal["bicubic", "area", "nearest"]
 
 # ITU-R BT.601 as MATLAB and TensorFlow round it, and the PyTorch pix2pix. These sum to 0.9999, by
 # which white of 16 bits would miss white.

@@ -11,6 +11,7 @@ import tensorflow as tf
 from tfpix2pix.config import DataSettings, TrainSettings
 from tfpix2pix.data.checking import usable_pairs
 from tfpix2pix.data.formats import PairFormat
+from tfpix2pix.data.pair_checks import scaled_to_width
 from tfpix2pix.data.pairs import Pairs, open_splits
 from tfpix2pix.data.pipeline import (
     Fetch,
@@ -177,7 +178,7 @@ def with_network_size(settings: DataSettings, pairs: Pairs) -> DataSettings:
         raise broken
     height, width = pairs.load(tf.constant(0, tf.int64))[0].shape[:2]
     if settings.resize == "scale_width":
-        height, width = max(round(height * settings.load_size[1] / width), 1), settings.load_size[1]
+        height, width = scaled_to_width((height, width), settings.load_size[1])
     if settings.rotate and height != width:
         raise SettingsError(
             f"rotate needs square images, and with resize {settings.resize} they are "

@@ -23,12 +23,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import filelock
-
 from tfpix2pix.config import Settings, dump_settings, load_settings
 from tfpix2pix.data.formats import RGB_PAIRS, PairFormat
 from tfpix2pix.errors import UserError
-from tfpix2pix.files import write_atomically, writing
+from tfpix2pix.files import locked, write_atomically, writing
 
 if TYPE_CHECKING:
     from tfpix2pix.data.pairs import Pairs
@@ -126,20 +124,11 @@ class RunFolder:
         Raises:
             UserError: another one does.
         """
-        with writing(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
-            lock = filelock.FileLock(self.path / ".lock")
-            try:
-                lock.acquire(timeout=0)
-            except filelock.Timeout as error:
-                raise UserError(
-                    f"{self.path} is in use by another process: wait for it, or choose another "
-                    "--run-dir"
-                ) from error
-        try:
+        in_use = (
+            f"{self.path} is in use by another process: wait for it, or choose another --run-dir"
+        )
+        with locked(self.path / ".lock", in_use):
             yield
-        finally:
-            lock.release()
 
     def describe(self, settings: Settings, pairs: "Pairs") -> None:
         """Writes down what runs here and on what.

@@ -20,6 +20,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from google.protobuf.json_format import ParseError
 
+from tfpix2pix.data.store.options import best_file_format
 from tfpix2pix.errors import UserError
 from tfpix2pix.files import writing
 from tfpix2pix.progress import say
@@ -185,7 +186,7 @@ def _prepare(
         _failures_explained(name),
         _failed_writing_as_os_error(),
     ):
-        builder.download_and_prepare(download_config=config, file_format=_best_format())
+        builder.download_and_prepare(download_config=config, file_format=best_file_format())
 
 
 @contextlib.contextmanager
@@ -231,15 +232,6 @@ def _advice(error: Exception) -> str:
         "If it needs files fetched by hand, pass their folder with --manual-dir FOLDER; else try "
         "again later"
     )
-
-
-def _best_format() -> str:
-    """array_record reads any record without those before it; the package is not everywhere."""
-    try:
-        importlib.import_module("array_record.python.array_record_module")
-    except ImportError:
-        return "tfrecord"
-    return "array_record"
 
 
 def _reason(error: Exception) -> str:

@@ -12,8 +12,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import filelock
-
+from tfpix2pix import files
 from tfpix2pix.data.sources import STORE_MARK
 from tfpix2pix.data.splits import SPLITS
 from tfpix2pix.data.store.plan import (
@@ -41,22 +40,12 @@ def locked(folder: Path) -> Iterator[None]:
     Raises:
         UserError: another one does, the folder holds something else, or cannot be written.
     """
-    with writing(folder):
-        if folder.is_dir():
+    if folder.is_dir():
+        with writing(folder):
             _refuse_foreign(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(folder / LOCK)
-        try:
-            lock.acquire(timeout=0)
-        except filelock.Timeout as error:
-            raise UserError(
-                f"{folder} is being written by another process: wait for it, or choose another "
-                "folder"
-            ) from error
-    try:
+    in_use = f"{folder} is being written by another process: wait for it, or choose another folder"
+    with files.locked(folder / LOCK, in_use):
         yield
-    finally:
-        lock.release()
 
 
 def _refuse_foreign(folder: Path) -> None:

@@ -1,7 +1,7 @@
 """What `prepare` is told to do, besides the settings that it shares with training."""
 
 import dataclasses
-import importlib.util
+import importlib
 from typing import Any, Literal
 
 from tfpix2pix.config import DataSettings
@@ -55,7 +55,11 @@ class StoreOptions:
 
 def best_file_format() -> FileFormat:
     """array_record reads any record without those before it; the package is not everywhere."""
-    return "array_record" if importlib.util.find_spec("array_record") else "tfrecord"
+    try:
+        importlib.import_module("array_record.python.array_record_module")
+    except ImportError:
+        return "tfrecord"
+    return "array_record"
 
 
 def settings_by_side(settings: DataSettings) -> DataSettings:
