@@ -27,6 +27,7 @@ OTHER_VALUES = {
     "target_value_range": ("0,4095", (0.0, 4095.0)),
     "input_encoding": ("labels", "labels"),
     "palette": ("0,255", ((0, 0, 0), (255, 255, 255))),
+    "channel_order": ("bgr", "bgr"),
     "resize": ("crop", "crop"),
     "load_size": ("300x600", (300, 600)),
     "crop_size": ("128", (128, 128)),
@@ -39,21 +40,56 @@ OTHER_VALUES = {
     "generator": ("encoder_decoder", "encoder_decoder"),
     "base_filters": ("32", 32),
     "depth": ("7", 7),
+    "upsampling": ("subpixel", "subpixel"),
     "skip": ("relu", "relu"),
+    "skip_order": ("encoder_first", "encoder_first"),
+    "norm": ("group", "group"),
+    "discriminator_norm": ("none", "none"),
+    "innermost_norm": ("on", True),
+    "norm_epsilon": ("1e-3", 0.001),
+    "norm_momentum": ("0.99", 0.99),
+    "norm_scale_stddev": ("0", 0.0),
+    "norm_statistics": ("moving", "moving"),
+    "sync_norm": ("on", True),
+    "spectral_norm": ("both", "both"),
+    "leaky_slope": ("0.3", 0.3),
+    "generator_bias": ("all", "all"),
+    "discriminator_bias": ("output", "output"),
     "dropout": ("0", 0.0),
+    "dropout_start": ("2", 2),
+    "dropout_at_prediction": ("on", True),
     "discriminator": ("pixelgan", "pixelgan"),
     "n_layers": ("1", 1),
+    "discriminator_scales": ("3", 3),
+    "conditional": ("off", False),
     "steps": ("3000", 3000),
     "epochs": ("0.5", 0.5),
     "batch_size": ("4", 4),
     "learning_rate": ("1e-3", 0.001),
+    "discriminator_learning_rate": ("4e-4", 0.0004),
     "beta_1": ("0.9", 0.9),
     "beta_2": ("0.99", 0.99),
+    "adam_epsilon": ("1e-7", 1e-7),
+    "epsilon_hat": ("on", True),
+    "clip_norm": ("1", 1.0),
     "lr_schedule": ("linear", "linear"),
     "decay_start": ("0", 0.0),
+    "gan_loss": ("lsgan", "lsgan"),
+    "gan_weight": ("0", 0.0),
     "l1_weight": ("10", 10.0),
+    "l2_weight": ("10", 10.0),
+    "charbonnier_weight": ("10", 10.0),
+    "feature_matching_weight": ("10", 10.0),
+    "perceptual_weight": ("10", 10.0),
+    "vgg_weights": ("vgg19.h5", "vgg19.h5"),
+    "gradient_penalty_weight": ("1", 1.0),
+    "r1_weight": ("10", 10.0),
+    "label_smoothing": ("0.1", 0.1),
+    "discriminator_weight": ("1", 1.0),
+    "pool_size": ("50", 50),
     "diff_augment": ("color,cutout", ("color", "cutout")),
     "update": ("alternating", "alternating"),
+    "ema_decay": ("0.999", 0.999),
     "seed": ("2147483647", 2147483647),
     "jit": ("on", "on"),
     "precision": ("mixed_bfloat16", "mixed_bfloat16"),
@@ -265,7 +301,10 @@ def test_steps_and_epochs_together_are_refused(write):
 
 
 def test_presets_are_those_promised():
-    assert preset_names() == ["cityscapes", "demo", "edges2shoes", "facades", "maps"]
+    assert preset_names() == [
+        "cityscapes", "demo", "edges2shoes", "facades", "maps",
+        "paper", "pytorch", "tf-tutorial", "torch",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -365,11 +404,16 @@ def test_unknown_preset_and_flag_name_the_nearest():
         ("seed", "-1", "input should be greater than or equal to 0"),
         ("seed", 2**31, "input should be less than 2147483648"),
         ("sample_pairs", "65", "input should be less than or equal to 64"),
-        ("depth", "1", "input should be greater than or equal to 2"),
+        ("depth", "0", "input should be greater than or equal to 1"),
         ("n_layers", "7", "input should be less than or equal to 6"),
         ("mirror", "maybe", "input should be a valid boolean"),
         ("direction", "AtoC", "input should be 'AtoB' or 'BtoA'"),
-        ("generator", "resnet", "input should be 'unet' or 'encoder_decoder'"),
+        ("generator", "resnet", "input should be 'unet', 'unet_128', 'unet_256'"),
+        ("discriminator_norm", "layer", "input should be 'same', 'batch', 'instance'"),
+        ("label_smoothing", "0.5", "input should be less than 0.5"),
+        ("ema_decay", "1", "input should be less than 1"),
+        ("discriminator_weight", "0", "input should be greater than 0"),
+        ("discriminator_scales", "5", "input should be less than or equal to 4"),
         ("input_interpolation", "cubic", "input should be 'bicubic', 'area' or 'nearest'"),
         ("data", 2024, "input should be a valid string"),
         ("cache_gib", "-1", "input should be greater than or equal to 0"),
@@ -411,7 +455,7 @@ def test_an_impossible_date_is_refused(write):
 
 
 def test_all_wrong_values_are_named_at_once(write):
-    message = refusal(file=write("train: {steps: 0}"), flags={"depth": "1", "mirror": "?"})
+    message = refusal(file=write("train: {steps: 0}"), flags={"depth": "0", "mirror": "?"})
     assert {part.split(":")[0] for part in message.split("; ")} == {
         "data.mirror", "model.depth", "train.steps",
     }  # fmt: skip

@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 import pydantic
 import yaml
 
-from tfpix2pix.config.settings import DataSettings, Settings
+from tfpix2pix.config.checks import check_combinations
+from tfpix2pix.config.settings import Settings
 from tfpix2pix.errors import SettingsError
 
 SECTIONS: dict[str, Any] = {field.name: field.type for field in dataclasses.fields(Settings)}
@@ -194,34 +195,8 @@ def _checked(merged: dict[str, dict[str, Any]]) -> Settings:
         settings = pydantic.TypeAdapter(Settings).validate_python(merged)
     except pydantic.ValidationError as error:
         raise SettingsError("; ".join(_explain(problem) for problem in error.errors())) from error
-    _check_sizes(settings.data)
-    _check_encoding(settings.data)
+    check_combinations(settings)
     return settings
-
-
-def _check_sizes(data: DataSettings) -> None:
-    load, crop = data.load_size, data.crop_size
-    wanted = load if data.resize == "resize_and_crop" else (crop[0], load[1])
-    if data.resize.endswith("and_crop") and (crop[0] > wanted[0] or crop[1] > wanted[1]):
-        raise SettingsError(
-            f"crop_size {crop[0]}x{crop[1]} does not fit in load_size {load[0]}x{load[1]}: "
-            "make load_size at least as large (the paper crops 256 from 286)"
-        )
-    if data.rotate and data.resize.endswith("crop") and crop[0] != crop[1]:
-        raise SettingsError(
-            f"rotate needs square images: crop_size is {crop[0]}x{crop[1]}; make it square or "
-            "turn rotate off"
-        )
-
-
-def _check_encoding(data: DataSettings) -> None:
-    if data.input_encoding == "labels" and data.palette is None:
-        raise SettingsError(
-            "input_encoding labels needs a palette: cmp, or the classes' colours in the order of "
-            "their numbers, such as #0000aa,#0000ff"
-        )
-    if data.input_encoding == "image" and data.palette is not None:
-        raise SettingsError("palette is for label maps: give input_encoding labels too")
 
 
 def _explain(problem: Any) -> str:

@@ -11,10 +11,13 @@ from pydantic.dataclasses import dataclass
 
 from tfpix2pix.config.types import (
     Augmentations,
+    Bias,
     Channels,
     Every,
+    Generator,
     Interpolation,
     Layout,
+    Norm,
     Palette,
     Range,
     Resize,
@@ -29,6 +32,10 @@ STRICT = ConfigDict(extra="forbid")
 def _setting(default: Any, help: str, metavar: str | None = None, **limits: Any) -> Any:
     shown: Any = {"metavar": metavar} if metavar else None
     return Field(default=default, description=help, json_schema_extra=shown, **limits)
+
+
+def _weight(default: float, help: str) -> Any:
+    return _setting(default, help, ge=0, allow_inf_nan=False)
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -76,6 +83,9 @@ class DataSettings:
     palette: Palette | None = _setting(
         None, "the classes' colours: cmp, or #RRGGBB,#RRGGBB,... or gray levels", "COLOURS"
     )
+    channel_order: Literal["rgb", "bgr"] = _setting(
+        "rgb", "of colours in the networks; files are RGB always"
+    )
     resize: Resize = _setting(
         "resize_and_crop", "what is done to pairs before the networks, see docs/data.md"
     )
@@ -110,21 +120,70 @@ class DataSettings:
 
 @dataclass(frozen=True, config=STRICT)
 class ModelSettings:
-    """The generator and the discriminator."""
+    """The generator and the discriminator. What a kind of network has no use for, it ignores."""
 
-    generator: Literal["unet", "encoder_decoder"] = _setting("unet", "the generator's kind")
+    generator: Generator = _setting("unet", "the generator's kind, see docs/options.md", "KIND")
     base_filters: int = _setting(64, "filters of the first layers; deeper ones double", ge=1)
     depth: int | None = _setting(
-        None, "the generator's stride-2 layers (default: down to 1x1, 8 at most)", ge=2, le=12
+        None,
+        "the generator's stride-2 layers (default: down to 1x1, 8 at most; resnet_6 and resnet_9 "
+        "2, global and local_enhancer 4)",
+        ge=1,
+        le=12,
+    )
+    upsampling: Literal["transposed", "resize", "subpixel"] = _setting(
+        "transposed", "how decoders double a map; the others leave no checkerboards"
     )
     skip: Literal["preactivation", "relu", "postactivation"] = _setting(
         "preactivation", "what of the encoder the U-Net's skips carry"
     )
-    dropout: float = _setting(0.5, "dropout rate of the decoder's first layers", ge=0, lt=1)
+    skip_order: Literal["decoder_first", "encoder_first"] = _setting(
+        "decoder_first", "order of the channels where the U-Net's skips are joined"
+    )
+    norm: Norm = _setting("batch", "normalisation in the networks")
+    discriminator_norm: Literal["same", "batch", "instance", "group", "none"] = _setting(
+        "same", "in the discriminator alone"
+    )
+    innermost_norm: bool = _setting(
+        False, "a norm after the U-Net's innermost encoder layer too, where it may zero a 1x1 map"
+    )
+    norm_epsilon: float = _setting(1e-5, "added to variances", gt=0, allow_inf_nan=False)
+    norm_momentum: float = _setting(0.9, "of BatchNorm's moving averages", ge=0, lt=1)
+    norm_scale_stddev: float = _setting(
+        0.02, "initial scales of BatchNorm are drawn from N(1, this)", ge=0, allow_inf_nan=False
+    )
+    norm_statistics: Literal["image", "moving"] = _setting(
+        "image", "what BatchNorm predicts with: statistics of each image, or its moving averages"
+    )
+    sync_norm: bool = _setting(False, "BatchNorm's statistics over all replicas of a strategy")
+    spectral_norm: Literal["none", "discriminator", "both"] = _setting(
+        "none", "networks whose kernels are divided by their largest singular value"
+    )
+    leaky_slope: float = _setting(0.2, "slope of leaky ReLU below 0", ge=0, lt=1)
+    generator_bias: Bias = _setting(
+        "unnormalized", "which convolutions have a bias: those no norm follows, the last, or all"
+    )
+    discriminator_bias: Bias = _setting("unnormalized", "the same for the discriminator")
+    dropout: float = _setting(0.5, "dropout rate in the generator", ge=0, lt=1)
+    dropout_start: int = _setting(
+        1, "first decoder layer with dropout; three in a row have it, if of full width", ge=1
+    )
+    dropout_at_prediction: bool = _setting(
+        False, "leave dropout on when predicting: the paper's only noise"
+    )
     discriminator: Literal["patchgan", "pixelgan"] = _setting(
         "patchgan", "the discriminator's kind"
     )
     n_layers: int = _setting(3, "PatchGAN's stride-2 layers; 3 judges 70x70 patches", ge=1, le=6)
+    discriminator_scales: int = _setting(
+        1, "discriminators, each for images of half the size of the one before", ge=1, le=4
+    )
+    conditional: bool = _setting(True, "the discriminator sees the input too, not the output alone")
+
+    @property
+    def norm_of_discriminator(self) -> Norm:
+        """`discriminator_norm`, resolved."""
+        return self.norm if self.discriminator_norm == "same" else self.discriminator_norm
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -137,15 +196,54 @@ class TrainSettings:
     )
     batch_size: int = _setting(1, "pairs a step", ge=1)
     learning_rate: float = _setting(2e-4, "Adam's learning rate", gt=0, allow_inf_nan=False)
+    discriminator_learning_rate: float | None = _setting(
+        None, "the discriminator's (default: learning_rate)", gt=0, allow_inf_nan=False
+    )
     beta_1: float = _setting(0.5, "Adam's first-moment decay", ge=0, lt=1)
     beta_2: float = _setting(0.999, "Adam's second-moment decay", ge=0, lt=1)
-    lr_schedule: Literal["constant", "linear"] = _setting(
-        "constant", "linear: constant until decay_start, then down to 0 at the end"
+    adam_epsilon: float = _setting(1e-8, "Adam's epsilon", gt=0, allow_inf_nan=False)
+    epsilon_hat: bool = _setting(
+        False, "Adam's epsilon is added before the bias is corrected, as Keras does"
     )
-    decay_start: float = _setting(
-        0.5, "where lr_schedule linear begins, as a share of the run", ge=0, lt=1
+    clip_norm: float | None = _setting(
+        None, "scale each network's gradients down to this norm", gt=0, allow_inf_nan=False
     )
-    l1_weight: float = _setting(100.0, "weight of the L1 loss", ge=0, allow_inf_nan=False)
+    lr_schedule: Literal["constant", "linear", "cosine"] = _setting(
+        "constant", "linear, cosine: constant until decay_start, then down to 0 at the end"
+    )
+    decay_start: float | None = _setting(
+        None,
+        "where lr_schedule begins to decay, as a share of the run (default: linear 0.5, cosine 0)",
+        ge=0,
+        lt=1,
+    )
+    gan_loss: Literal["vanilla", "lsgan", "hinge", "wgan_gp"] = _setting(
+        "vanilla", "the adversarial loss"
+    )
+    gan_weight: float = _weight(1.0, "weight of the adversarial loss; 0: no discriminator")
+    l1_weight: float = _weight(100.0, "weight of the L1 loss")
+    l2_weight: float = _weight(0.0, "weight of the mean squared difference")
+    charbonnier_weight: float = _weight(0.0, "weight of the Charbonnier loss, a smooth L1")
+    feature_matching_weight: float = _weight(
+        0.0, "weight of the L1 loss between the discriminator's features (pix2pixHD: 10)"
+    )
+    perceptual_weight: float = _weight(
+        0.0, "weight of the L1 loss between VGG19's features (pix2pixHD: 10)"
+    )
+    vgg_weights: str = _setting(
+        "imagenet", "VGG19's weights: a file, or imagenet to download them", "FILE", min_length=1
+    )
+    gradient_penalty_weight: float = _weight(10.0, "of gan_loss wgan_gp")
+    r1_weight: float = _weight(0.0, "weight (gamma) of the R1 penalty on the discriminator")
+    label_smoothing: float = _setting(
+        0.0, "how far below 1 the discriminator's label for real is", ge=0, lt=0.5
+    )
+    discriminator_weight: float = _setting(
+        0.5, "factor of the discriminator's loss; the paper halves it", gt=0, allow_inf_nan=False
+    )
+    pool_size: int = _setting(
+        0, "earlier answers kept, of which the discriminator sees every other one", ge=0
+    )
     diff_augment: Augmentations = _setting(
         (),
         "augment what D sees (DiffAugment, Zhao et al. 2020): color,translation,cutout",
@@ -153,6 +251,9 @@ class TrainSettings:
     )
     update: Literal["simultaneous", "alternating"] = _setting(
         "simultaneous", "both networks from one snapshot, or D first and then G against the new D"
+    )
+    ema_decay: float = _setting(
+        0.0, "decay of the moving average of G's weights that predicts; 0: none", ge=0, lt=1
     )
     seed: int = _setting(0, "of weights, order, jitter and dropout", ge=0, lt=2**31)
     jit: Switch = _setting(

@@ -29,6 +29,19 @@ Size = Annotated[tuple[Pixels, Pixels], BeforeValidator(_parse_size)]
 Interpolation = Literal["bicubic", "area", "nearest"]
 Layout = Literal["left_right", "top_bottom"]
 Resize = Literal["resize_and_crop", "scale_width", "scale_width_and_crop", "crop", "none"]
+Norm = Literal["batch", "instance", "group", "none"]
+Bias = Literal["unnormalized", "output", "all"]
+Generator = Literal[
+    "unet",
+    "unet_128",
+    "unet_256",
+    "unet_512",
+    "encoder_decoder",
+    "resnet_6",
+    "resnet_9",
+    "global",
+    "local_enhancer",
+]
 Channels = Annotated[int, Field(ge=1, le=512)]
 Every = Annotated[int, Field(ge=1)]
 

@@ -1,0 +1,103 @@
+"""Settings that are right one by one, and wrong together: refused with the reason."""
+
+from tfpix2pix.config.settings import DataSettings, ModelSettings, Settings, TrainSettings
+from tfpix2pix.errors import SettingsError
+
+
+def check_combinations(settings: Settings) -> None:
+    """Refuses settings that cannot work together.
+
+    Raises:
+        SettingsError: with the settings' names, the reason and what to do.
+    """
+    _check_sizes(settings.data)
+    _check_encoding(settings.data)
+    _check_generator(settings.model)
+    _check_norms(settings.model)
+    _check_losses(settings.train)
+    _check_penalties(settings)
+
+
+def _check_sizes(data: DataSettings) -> None:
+    load, crop = data.load_size, data.crop_size
+    wanted = load if data.resize == "resize_and_crop" else (crop[0], load[1])
+    if data.resize.endswith("and_crop") and (crop[0] > wanted[0] or crop[1] > wanted[1]):
+        raise SettingsError(
+            f"crop_size {crop[0]}x{crop[1]} does not fit in load_size {load[0]}x{load[1]}: "
+            "make load_size at least as large (the paper crops 256 from 286)"
+        )
+    if data.rotate and data.resize.endswith("crop") and crop[0] != crop[1]:
+        raise SettingsError(
+            f"rotate needs square images: crop_size is {crop[0]}x{crop[1]}; make it square or "
+            "turn rotate off"
+        )
+
+
+def _check_encoding(data: DataSettings) -> None:
+    if data.input_encoding == "labels" and data.palette is None:
+        raise SettingsError(
+            "input_encoding labels needs a palette: cmp, or the classes' colours in the order of "
+            "their numbers, such as #0000aa,#0000ff"
+        )
+    if data.input_encoding == "image" and data.palette is not None:
+        raise SettingsError("palette is for label maps: give input_encoding labels too")
+
+
+def _check_generator(model: ModelSettings) -> None:
+    if model.generator.startswith("unet_") and model.depth is not None:
+        size = int(model.generator.removeprefix("unet_"))
+        raise SettingsError(
+            f"depth: generator {model.generator} is the U-Net of depth {size.bit_length() - 1}: "
+            "leave depth out, or give generator unet"
+        )
+    if model.dropout_at_prediction and model.dropout == 0:
+        raise SettingsError("dropout_at_prediction: dropout is 0, so there is none to leave on")
+
+
+def _check_norms(model: ModelSettings) -> None:
+    norms = {model.norm, model.norm_of_discriminator}
+    if model.innermost_norm and model.norm == "instance":
+        raise SettingsError(
+            "innermost_norm: instance norm makes zeros of a map of one pixel, so nothing would "
+            "pass the innermost layer: leave it out, or choose another norm"
+        )
+    if model.norm_statistics == "moving" and model.norm != "batch":
+        raise SettingsError(
+            f"norm_statistics moving: norm {model.norm} keeps no moving averages; use norm batch"
+        )
+    if model.sync_norm and "batch" not in norms:
+        raise SettingsError("sync_norm: only norm batch has statistics to share; leave it out")
+
+
+def _check_losses(train: TrainSettings) -> None:
+    adversarial = train.gan_weight or train.feature_matching_weight
+    others = train.l1_weight, train.l2_weight, train.charbonnier_weight, train.perceptual_weight
+    if not adversarial and not any(others):
+        raise SettingsError(
+            "gan_weight, l1_weight and all other weights of the generator's losses are 0: "
+            "it would learn nothing; give one of them"
+        )
+    needing = ("r1_weight", "label_smoothing", "pool_size", "diff_augment")
+    idle = [name for name in needing if getattr(train, name)]
+    if idle and not adversarial:
+        raise SettingsError(
+            f"{idle[0]} is about the discriminator, and there is none: gan_weight and "
+            "feature_matching_weight are 0; leave it out, or give one of these"
+        )
+    if train.label_smoothing and train.gan_loss in ("hinge", "wgan_gp"):
+        raise SettingsError(
+            f"label_smoothing: gan_loss {train.gan_loss} has no labels; use vanilla or lsgan"
+        )
+
+
+def _check_penalties(settings: Settings) -> None:
+    model, train = settings.model, settings.train
+    if (
+        train.gan_loss == "wgan_gp"
+        and model.norm_of_discriminator == "batch"
+        and train.batch_size > 1
+    ):
+        raise SettingsError(
+            "gan_loss wgan_gp penalises the gradient at each image, and BatchNorm mixes the "
+            "images of a batch: use discriminator_norm instance, group or none, or batch_size 1"
+        )
