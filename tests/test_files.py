@@ -9,7 +9,11 @@ from pathlib import Path
 import pytest
 
 from tfpix2pix.errors import UserError
-from tfpix2pix.files import folder_written_atomically, write_atomically
+from tfpix2pix.files import (
+    files_written_together,
+    folder_written_atomically,
+    write_atomically,
+)
 
 
 class FullDisk(io.FileIO):
@@ -169,3 +173,39 @@ def test_folder_with_content_is_not_replaced(tmp_path):
         (temporary / "file").write_text("new")
     assert (path / "file").read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_files_of_one_block_appear_together_beside_others(tmp_path):
+    folder = tmp_path / "deep" / "folder"
+    folder.mkdir(parents=True)
+    (folder / "old").write_text("kept")
+    (folder / "a").write_text("older")
+    with files_written_together(folder) as temporary:
+        (temporary / "a").write_text("new")
+        (temporary / "b").write_text("new")
+        assert (folder / "a").read_text() == "older"
+        assert not (folder / "b").exists()
+    found = {path.name: path.read_text() for path in folder.iterdir()}
+    assert found == {"old": "kept", "a": "new", "b": "new"}
+
+
+def write_together(folder, names, error=None):
+    with files_written_together(folder) as temporary:
+        for name in names:
+            (temporary / name).write_text("new")
+        if error:
+            raise error
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_a_failed_block_leaves_none_of_its_files(tmp_path, error):
+    with pytest.raises(error):
+        write_together(tmp_path / "folder", "ab", error)
+    assert list((tmp_path / "folder").iterdir()) == []
+
+
+def test_where_one_file_cannot_be_moved_none_is(tmp_path):
+    (tmp_path / "b").mkdir()
+    with pytest.raises(UserError, match="cannot write"):
+        write_together(tmp_path, "abc")
+    assert [path.name for path in tmp_path.iterdir()] == ["b"]

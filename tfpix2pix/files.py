@@ -56,6 +56,34 @@ def folder_written_atomically(path: Path, *others: type[Exception]) -> Iterator[
 
 
 @contextlib.contextmanager
+def files_written_together(folder: Path) -> Iterator[Path]:
+    """Gives a temporary folder, whose files are moved to `folder` when the block ends well.
+
+    If one of them cannot be moved, those moved before it are taken away again, older ones too.
+
+    Args:
+        folder: where the files are to be; it may hold others, and older ones of the same names.
+
+    Raises:
+        UserError: the place cannot be written or the disk is full.
+    """
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=folder, prefix=".partial-"))
+        moved: list[Path] = []
+        try:
+            yield temporary
+            for path in sorted(temporary.iterdir()):
+                moved.append(path.replace(folder / path.name))
+        except BaseException:
+            for path in moved:
+                path.unlink(missing_ok=True)
+            raise
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextlib.contextmanager
 def locked(lock: Path, in_use: str) -> Iterator[None]:
     """Holds a lock file during the block, making its folder if need be.
 

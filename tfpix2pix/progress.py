@@ -83,7 +83,13 @@ def short_name(name: str) -> str:
         "generator_loss": "G",
         "adversarial_loss": "GAN",
         "l1_loss": "L1",
+        "l2_loss": "L2",
+        "charbonnier_loss": "Charbonnier",
+        "feature_matching_loss": "features",
+        "perceptual_loss": "VGG",
         "discriminator_loss": "D",
+        "gradient_penalty": "GP",
+        "r1_penalty": "R1",
     }.get(name, name)
 
 

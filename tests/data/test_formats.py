@@ -151,6 +151,36 @@ def test_label_maps_of_ones_own_palette():
     assert found.target == RGB
 
 
+@pytest.mark.parametrize(
+    ("found", "settings", "reversed_sides"),
+    [
+        ([(3, "uint8"), (3, "uint8")], {}, (True, True)),
+        ([(1, "uint8"), (3, "uint16")], {}, (False, True)),
+        ([(3, "uint8"), (5, "uint8")], {}, (True, False)),
+        ([(3, "uint8"), (4, "uint8")], {"input_channels": 1, "output_channels": 3}, (False, True)),
+        ([(3, "uint8"), (3, "uint8")], LABELS, (False, True)),
+    ],
+)
+def test_bgr_is_said_of_the_sides_that_have_colours(found, settings, reversed_sides):
+    formats = format_of(*found, channel_order="bgr", **settings)
+    assert (formats.input.reversed_channels, formats.target.reversed_channels) == reversed_sides
+    plain = format_of(*found, **settings)
+    assert not plain.input.reversed_channels
+    assert not plain.target.reversed_channels
+
+
+@pytest.mark.parametrize(
+    ("found", "settings", "words"),
+    [
+        ([(1, "uint8"), (4, "uint8")], {}, "the inputs are gray uint8, the targets RGBA uint8"),
+        ([(3, "uint8"), (1, "uint8")], LABELS, "the inputs are label maps of 12 classes, the"),
+    ],
+)
+def test_bgr_without_colours_is_refused(found, settings, words):
+    with pytest.raises(SettingsError, match=f"channel_order bgr is about RGB images.*{words}"):
+        format_of(*found, channel_order="bgr", **settings)
+
+
 @pytest.mark.parametrize("channels", [1, 3, 5])
 def test_images_have_as_many_channels_everywhere(channels):
     image_format = ImageFormat(channels)
@@ -176,6 +206,7 @@ def test_values_take_their_bytes(dtype, size):
         (ImageFormat(5, "float32", (-1.0, 1.0)), "5 channels float32 from -1 to 1"),
         (ImageFormat(1, "float32", (0.0, 255.0)), "gray float32 from 0 to 255"),
         (ImageFormat(palette=((0, 0, 0), (9, 9, 9))), "label maps of 2 classes"),
+        (ImageFormat(reversed_channels=True), "RGB uint8, in the networks BGR"),
     ],
 )
 def test_formats_are_told_to_people(image_format, words):
@@ -188,6 +219,7 @@ def test_formats_are_told_to_people(image_format, words):
         RGB_PAIRS,
         PairFormat(ImageFormat(5, "float32", (-1.5, 1e6)), ImageFormat(1, "uint16", (0.0, 4095.0))),
         PairFormat(ImageFormat(palette=((0, 0, 0), (9, 8, 7))), RGB),
+        PairFormat(ImageFormat(1), ImageFormat(reversed_channels=True)),
     ],
 )
 def test_formats_survive_json(formats):
@@ -202,3 +234,10 @@ def test_a_format_in_json_says_what_it_means():
         "input": {"channels": 3, "dtype": "uint8", "value_range": [0, 255], "palette": None},
         "target": {"channels": 1, "dtype": "float32", "value_range": [0, 1], "palette": None},
     }
+
+
+def test_json_names_reversed_channels_only_if_they_are():
+    """So that the record of an older run, which lacks the name, still says the same."""
+    plain = PairFormat(ImageFormat(1), ImageFormat(reversed_channels=True)).to_plain()
+    assert "reversed_channels" not in plain["input"]
+    assert plain["target"]["reversed_channels"] is True

@@ -262,6 +262,38 @@ def test_values_outside_the_range_are_clipped():
     np.testing.assert_array_equal(images.from_network_range(image, FLOATS)[:, 0, 0], [-1000, 3000])
 
 
+@pytest.mark.parametrize(
+    "image_format",
+    [
+        ImageFormat(reversed_channels=True),
+        ImageFormat(3, "uint16", (0.0, 65535.0), reversed_channels=True),
+        ImageFormat(3, "float32", (-10.0, 300.0), reversed_channels=True),
+    ],
+)
+def test_the_networks_see_bgr_and_files_keep_rgb(image_format, run):
+    image = noise(4, 6).astype(image_format.dtype)
+    low, high = image_format.value_range
+    unit = (image - low) / (high - low)
+    in_network = run(lambda x: images.to_network_range(x, image_format), tf.constant(image))
+    np.testing.assert_allclose(in_network, 2 * unit[..., [2, 1, 0]] - 1, atol=1e-6)
+    back = run(lambda x: images.from_network_range(x, image_format), in_network)
+    np.testing.assert_allclose(back, image, atol=0 if back.dtype.is_integer else 1e-4)
+    unrounded = images.unrounded_from_network_range(in_network, image_format)
+    np.testing.assert_allclose(unrounded, image, atol=1e-6 * (high - low))
+    compared = images.network_to_unit_range(in_network, image_format)
+    np.testing.assert_allclose(compared, images.to_unit_range(image, image_format), atol=1e-6)
+
+
+def test_values_are_stored_rounded_within_the_type():
+    values = tf.constant([-3.0, 0.4, 11.6, 255.4, 900.0], tf.float64)
+    stored = images.as_stored(values)
+    assert stored.dtype == tf.uint8
+    np.testing.assert_array_equal(stored, [0, 0, 12, 255, 255])
+    floats = images.as_stored(values, FLOATS)
+    assert floats.dtype == tf.float32
+    np.testing.assert_array_equal(floats, values.numpy().astype(np.float32))
+
+
 @pytest.mark.parametrize("method", ["bicubic", "area", "nearest"])
 @pytest.mark.parametrize("dtype", ["uint16", "float32"])
 def test_resizing_keeps_the_type_and_flat_values(method, dtype):

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
+from tfpix2pix.data.formats import ImageFormat, PairFormat
 from tfpix2pix.evaluation import metrics
 from tfpix2pix.evaluation.baseline import mean_image_figures
 
@@ -120,6 +121,20 @@ def test_validator_takes_the_networks_weights_as_they_are():
     generator.set_weights([np.zeros((1, 1, 3, 3))])
     expected = np.abs(images / 255 - 0.5).mean()
     assert validate(batches)["l1"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_figures_are_of_colours_in_the_files_order():
+    """The network answers BGR; only its blue, and so the file's, is wrong."""
+    inputs = keras.Input([None, None, 3])
+    generator = keras.Model(inputs, keras.layers.Conv2D(3, 1, use_bias=False)(inputs))
+    generator.set_weights([np.diag([0.5, 1, 1])[None, None]])
+    images = random_images(2)
+    batches = tf.data.Dataset.from_tensor_slices((images, images)).batch(2)
+    bgr = ImageFormat(reversed_channels=True)
+    answers = images / 255
+    answers[..., 2] = answers[..., 2] * 0.5 + 0.25
+    figures = metrics.make_validator(generator, PairFormat(bgr, bgr))(batches)
+    assert_figures(figures, expected_means(images / 255, answers))
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 3])

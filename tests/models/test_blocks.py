@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import reference
 
-from tfpix2pix.models import BatchNorm, downsample, upsample
-from tfpix2pix.models.blocks import batch_norm, layer_width
+from tfpix2pix.models import BatchNorm, BlockOptions, downsample, upsample
+from tfpix2pix.models.blocks import layer_width
+from tfpix2pix.models.norms import normalization
 
 FEATURES = reference.random_image(3, 4, 6, 2) * 2 + 1
 
@@ -133,7 +134,7 @@ def test_batch_norm_makes_a_1x1_map_constant_at_batch_size_1(training):
 
 
 def test_batch_norm_as_the_authors_have_it():
-    model = model_of(lambda x: batch_norm(x, name="down2"))
+    model = model_of(lambda x: normalization(x, BlockOptions(), name="down2"))
     norm = model.get_layer("down2_norm")
     # PyTorch's momentum of 0.1 is Keras' 0.9.
     assert (norm.epsilon, norm.momentum, norm.inference_statistics) == (1e-5, 0.9, "image")
@@ -141,7 +142,8 @@ def test_batch_norm_as_the_authors_have_it():
 
 def test_batch_norm_starts_with_a_scale_around_1():
     inputs = keras.Input((1, 1, 4096))
-    norm = keras.Model(inputs, batch_norm(inputs, name="x")).get_layer("x_norm")
+    model = keras.Model(inputs, normalization(inputs, BlockOptions(), name="x"))
+    norm = model.get_layer("x_norm")
     gamma = norm.gamma.numpy()
     # Five standard errors: 5 * 0.02 / sqrt(4096) of the mean, that over sqrt(2) of the deviation.
     assert gamma.mean() == pytest.approx(1, abs=0.0016)

@@ -8,7 +8,7 @@ import pytest
 import reference
 
 from tfpix2pix.models import BatchNorm, encoder_decoder_generator, unet_generator
-from tfpix2pix.models.generators import checked_depth, default_depth
+from tfpix2pix.models.sizes import checked_depth, default_depth
 
 SKIPS = ["preactivation", "relu", "postactivation"]
 ENCODER = [64, 128, 256, 512, 512, 512, 512, 512]

@@ -3,8 +3,9 @@
 import numpy as np
 import tensorflow as tf
 
+from tfpix2pix.losses import LOSS_NAMES
 from tfpix2pix.training import records
-from tfpix2pix.training.records import COLUMNS, MetricsFile, TensorBoard, plot_losses
+from tfpix2pix.training.records import COLUMNS, PANELS, MetricsFile, TensorBoard, plot_losses
 
 
 def test_rows_are_read_as_they_were_written(tmp_path):
@@ -34,6 +35,30 @@ def test_half_a_line_of_a_killed_run_is_dropped_and_later_rows_too(tmp_path):
         (2, 0.5),
         (3, 0.25),
     ]
+
+
+def test_a_file_of_fewer_columns_is_read_by_its_own_header(tmp_path):
+    """As an earlier version wrote it."""
+    (tmp_path / "metrics.csv").write_text("step,l1_loss,discriminator_loss,val_l1\n2,0.5,0.7,\n")
+    metrics = MetricsFile(tmp_path / "metrics.csv")
+    expected = {"step": 2, "l1_loss": 0.5, "discriminator_loss": 0.7}
+    assert metrics.read() == [expected]
+    metrics.truncate(2)
+    metrics.append({"step": 4, "r1_penalty": 0.25})
+    assert metrics.read() == [expected, {"step": 4, "r1_penalty": 0.25}]
+
+
+def test_every_loss_has_a_column_and_a_place_in_the_plot(tmp_path):
+    assert set(LOSS_NAMES) < set(COLUMNS)
+    drawn = {name for names in PANELS.values() for name in names}
+    assert set(LOSS_NAMES) - drawn == {"generator_loss"}  # the sum of the others
+    heights = []
+    for name in ("l1_loss", "r1_penalty", "charbonnier_loss"):
+        plot_losses([{"step": 1, name: 0.5}], tmp_path / "losses.png")
+        plot = tf.io.decode_png((tmp_path / "losses.png").read_bytes())
+        heights.append(plot.shape[0])
+    # A fifth panel takes a row of its own.
+    assert heights[0] < heights[1] == heights[2]
 
 
 def test_the_plot_shows_what_there_is(tmp_path):

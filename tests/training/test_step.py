@@ -6,21 +6,19 @@ import pytest
 import tensorflow as tf
 
 from tfpix2pix.losses import (
-    adversarial_discriminator_loss,
-    adversarial_generator_loss,
+    Objective,
     l1_loss,
+    vanilla_discriminator_loss,
+    vanilla_generator_loss,
 )
 from tfpix2pix.models import patchgan_discriminator, unet_generator
+from tfpix2pix.training.networks import Networks
 from tfpix2pix.training.optimizers import FusedAdam
-from tfpix2pix.training.step import (
-    LOSS_NAMES,
-    Networks,
-    alternating_update,
-    make_train_step,
-    simultaneous_update,
-)
+from tfpix2pix.training.step import make_train_step
+from tfpix2pix.training.updates import Plan, alternating_update, simultaneous_update
 
 SIZE = 16
+DRAWS = tf.constant([0, 0], tf.int64)
 
 
 def make_networks(dropout=0.0, seed=1, learning_rate=2e-3):
@@ -83,13 +81,20 @@ def test_simultaneous_losses_and_updates_come_from_one_snapshot(scaled):
         generated = generator(input_image, training=True)
         real = discriminator([input_image, target_image], training=True)
         fake = discriminator([input_image, generated], training=True)
-        adversarial = adversarial_generator_loss(fake)
+        adversarial = vanilla_generator_loss(fake)
         l1 = l1_loss(target_image, generated)
         total = adversarial + 100.0 * l1
-        discriminator_loss = adversarial_discriminator_loss(real, fake)
-    losses = simultaneous_update(networks, input_image, target_image, l1_weight=100.0)
+        discriminator_loss = vanilla_discriminator_loss(real, fake) / 2
+    losses = simultaneous_update(networks, input_image, target_image, DRAWS)
 
-    for name, value in zip(LOSS_NAMES, (total, adversarial, l1, discriminator_loss), strict=True):
+    expected = {
+        "generator_loss": total,
+        "adversarial_loss": adversarial,
+        "l1_loss": l1,
+        "discriminator_loss": discriminator_loss,
+    }
+    assert losses.keys() == expected.keys()
+    for name, value in expected.items():
         np.testing.assert_allclose(losses[name], value, rtol=1e-5)
     for model, updated, loss in (
         (generator, networks.generator, total),
@@ -108,12 +113,13 @@ def test_simultaneous_losses_and_updates_come_from_one_snapshot(scaled):
 def test_alternating_updates_the_generator_against_the_new_discriminator(scaled):
     input_image, target_image = scaled
     both = {"simultaneous": make_networks(), "alternating": make_networks()}
+    plan = Plan(Objective(l1_weight=1.0))
     losses = {
         "simultaneous": simultaneous_update(
-            both["simultaneous"], input_image, target_image, l1_weight=1.0
+            both["simultaneous"], input_image, target_image, DRAWS, plan
         ),
         "alternating": alternating_update(
-            both["alternating"], input_image, target_image, l1_weight=1.0
+            both["alternating"], input_image, target_image, DRAWS, plan
         ),
     }
     # D sees the same pair of images either way, and so learns the same.
@@ -134,7 +140,7 @@ def test_alternating_updates_the_generator_against_the_new_discriminator(scaled)
     new_judgement = both["alternating"].discriminator([input_image, generated], training=True)
     np.testing.assert_allclose(
         losses["alternating"]["adversarial_loss"],
-        adversarial_generator_loss(new_judgement),
+        vanilla_generator_loss(new_judgement),
         rtol=1e-5,
     )
     old = losses["simultaneous"]["adversarial_loss"]
@@ -149,7 +155,7 @@ def test_a_network_changes_only_by_its_own_optimizer(update, frozen, scaled):
     getattr(networks, f"{frozen}_optimizer").learning_rate = 0.0
     other = {"generator": "discriminator", "discriminator": "generator"}[frozen]
     before = {name: weights(getattr(networks, name)) for name in (frozen, other)}
-    update(networks, *scaled, l1_weight=100.0)
+    update(networks, *scaled, DRAWS)
     assert equal(before[frozen], weights(getattr(networks, frozen)))
     for one, new in zip(before[other], weights(getattr(networks, other)), strict=True):
         assert not np.array_equal(one, new)
@@ -159,8 +165,8 @@ def test_a_network_changes_only_by_its_own_optimizer(update, frozen, scaled):
 def test_loss_scaling_changes_neither_losses_nor_updates(update, scaled):
     plain, with_scaling = make_networks(), with_loss_scaling(make_networks())
     before = weights(plain.generator)
-    losses = [update(networks, *scaled, l1_weight=100.0) for networks in (plain, with_scaling)]
-    for name in LOSS_NAMES:
+    losses = [update(networks, *scaled, DRAWS) for networks in (plain, with_scaling)]
+    for name in losses[0]:
         np.testing.assert_allclose(losses[0][name], losses[1][name], rtol=1e-6)
     assert not equal(before, weights(plain.generator))
     for model in ("generator", "discriminator"):
@@ -183,7 +189,7 @@ def test_the_compiled_step_is_a_function_of_state_batch_step_and_seed(update, ji
 
     losses, after = run(step=3)
     again, after_again = run(step=3)
-    assert tuple(losses) == LOSS_NAMES
+    assert tuple(losses) == Objective().loss_names
     assert losses == again
     assert equal(after, after_again)
     assert run(step=4)[0] != losses
@@ -199,7 +205,9 @@ def test_the_seed_changes_the_jitter(batch):
 
 def test_l1_weight_weighs_the_generator_loss(batch):
     networks = make_networks()
-    train_step = make_train_step(networks, crop_size=(SIZE, SIZE), l1_weight=7.0)
+    train_step = make_train_step(
+        networks, crop_size=(SIZE, SIZE), objective=Objective(l1_weight=7.0)
+    )
     losses = train_step(batch, 0)
     expected = losses["adversarial_loss"] + 7.0 * losses["l1_loss"]
     np.testing.assert_allclose(losses["generator_loss"], expected, rtol=1e-6)

@@ -1,5 +1,7 @@
 """Trains three steps on one device and on two, and prints how far the weights lie apart.
 
+With a pool and an average, whose variables are distributed in other ways than weights are.
+
 A program of its own: the logical devices must be set up before TensorFlow starts.
 """
 
@@ -8,9 +10,12 @@ import numpy as np
 import tensorflow as tf
 
 from tfpix2pix.models import patchgan_discriminator, unet_generator
+from tfpix2pix.training.averaging import copy_weights
 from tfpix2pix.training.loop import execution
+from tfpix2pix.training.networks import Networks
 from tfpix2pix.training.optimizers import FusedAdam
-from tfpix2pix.training.step import Networks, make_train_step
+from tfpix2pix.training.pool import ImagePool
+from tfpix2pix.training.step import make_train_step
 
 SIZE = 16
 
@@ -18,14 +23,24 @@ SIZE = 16
 def trained_weights(strategy: tf.distribute.Strategy) -> list[np.ndarray]:
     keras.utils.set_random_seed(0)
     with strategy.scope():
+        generator, average = (
+            unet_generator(SIZE, base_filters=2, depth=2, dropout=0.0) for _ in range(2)
+        )
+        copy_weights(generator, average)
         networks = Networks(
-            unet_generator(SIZE, base_filters=2, depth=2, dropout=0.0),
+            generator,
             patchgan_discriminator(SIZE, base_filters=2, n_layers=1),
             FusedAdam(0.01, epsilon=0.1),
             FusedAdam(0.01, epsilon=0.1),
+            average,
         )
         train_step = make_train_step(
-            networks, crop_size=(SIZE, SIZE), mirror=False, strategy=strategy
+            networks,
+            crop_size=(SIZE, SIZE),
+            mirror=False,
+            strategy=strategy,
+            pool=ImagePool(1, (SIZE, SIZE), 3, 3),
+            ema_decay=0.5,
         )
     # Twice the same pair, so that BatchNorm sees the same statistics on one device and on two.
     pair = np.random.default_rng(0).integers(0, 256, (2, SIZE, SIZE, 3), np.uint8)
@@ -34,7 +49,7 @@ def trained_weights(strategy: tf.distribute.Strategy) -> list[np.ndarray]:
     iterator = iter(strategy.experimental_distribute_dataset(batches))
     for first_step, count in ((0, 1), (1, 2)):
         execution(train_step)(iterator, tf.constant(first_step, tf.int64), tf.constant(count))
-    models = (networks.generator, networks.discriminator)
+    models = (networks.generator, networks.discriminator, average)
     return [variable.numpy() for model in models for variable in model.trainable_variables]
 
 

@@ -5,23 +5,37 @@ import shlex
 from pathlib import Path
 
 from tfpix2pix.cli.quiet import tensorflow_imported_quietly
+from tfpix2pix.errors import SettingsError
 
-SUMMARY = "Export a trained run as a SavedModel for TensorFlow Serving."
+SUMMARY = "Export a trained run: a SavedModel for TensorFlow Serving, or weights for PyTorch."
 
-EXAMPLES = """example:
+EXAMPLES = """examples:
   tfpix2pix export runs/demo-1 --output exports/demo
+  tfpix2pix export runs/facades --format pytorch --output checkpoints/facades
 
-Writes the next version, exports/demo/1/ at first. Point TensorFlow Serving at exports/demo. It
-answers encoded images of any size. Runs on floats, on more than four channels or on crops (resize
-crop, scale_width_and_crop) are exported to answer arrays of crop_size.
+savedmodel writes the next version, exports/demo/1/ at first. Point TensorFlow Serving at
+exports/demo. It answers encoded images of any size. Runs on floats, on more than four channels or
+on crops (resize crop, scale_width_and_crop) are exported to answer arrays of crop_size.
+
+pytorch writes latest_net_G.pth and latest_net_D.pth, which pytorch-CycleGAN-and-pix2pix loads, of
+runs whose networks it has: those of --preset pytorch. Needs PyTorch: pip install
+'tfpix2pix[torch]'. See docs/weights.md.
 """
+
+FORMATS = ("savedmodel", "pytorch")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.add_argument("run_dir", type=Path, metavar="RUN", help="run folder")
     parser.add_argument(
-        "--output", type=Path, required=True, metavar="DIR", help="the model's folder"
+        "--output", type=Path, required=True, metavar="DIR", help="folder for what is written"
+    )
+    parser.add_argument(
+        "--format", choices=FORMATS, default="savedmodel", help="what is written [savedmodel]"
+    )
+    parser.add_argument(
+        "--only-generator", action="store_true", help="with --format pytorch: no latest_net_D.pth"
     )
 
 
@@ -29,7 +43,14 @@ def run(arguments: argparse.Namespace) -> int:
     """Exports; returns the exit status."""
     from tfpix2pix.training.run_folder import RunFolder
 
+    if arguments.only_generator and arguments.format != "pytorch":
+        raise SettingsError("--only-generator goes with --format pytorch: leave it out")
     RunFolder(arguments.run_dir).settings()  # is there one? Said before the slow import
+    {"savedmodel": _export_savedmodel, "pytorch": _export_pytorch}[arguments.format](arguments)
+    return 0
+
+
+def _export_savedmodel(arguments: argparse.Namespace) -> None:
     with tensorflow_imported_quietly():
         from tfpix2pix.export.savedmodel import export_savedmodel
         from tfpix2pix.inference.translator import load_translator
@@ -37,4 +58,16 @@ def run(arguments: argparse.Namespace) -> int:
     version = export_savedmodel(load_translator(arguments.run_dir), arguments.output)
     print(f"wrote {version}")
     print(f"inspect with: saved_model_cli show --dir {shlex.quote(str(version))} --all")
-    return 0
+
+
+def _export_pytorch(arguments: argparse.Namespace) -> None:
+    with tensorflow_imported_quietly():
+        from tfpix2pix.export.pytorch import export_pytorch
+
+    with_discriminator = not arguments.only_generator
+    paths = export_pytorch(
+        arguments.run_dir, arguments.output, with_discriminator=with_discriminator
+    )
+    for path in paths:
+        print(f"wrote {path}")
+    print("load with: network.load_state_dict(torch.load(FILE, weights_only=True))")

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from tfpix2pix.cli import export, predict, prepare, presets, train
+from tfpix2pix.cli import ablate, export, import_, predict, prepare, presets, train
 from tfpix2pix.cli.parsing import Parser
 from tfpix2pix.errors import SettingsError, UserError
 
@@ -22,6 +22,8 @@ COMMANDS = {
     "predict": predict,
     "export": export,
     "prepare": prepare,
+    "import": import_,
+    "ablate": ablate,
     "presets": presets,
 }
 

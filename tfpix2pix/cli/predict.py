@@ -4,16 +4,22 @@ import argparse
 from pathlib import Path
 
 from tfpix2pix.cli.quiet import tensorflow_imported_quietly
+from tfpix2pix.errors import SettingsError
 
 SUMMARY = "Translate images with a trained run; no targets needed."
 
-EXAMPLES = """example:
+EXAMPLES = """examples:
   tfpix2pix predict runs/demo-1 photo.png folder/ --output pictures
+  tfpix2pix predict runs/demo-1 photo.png --output pictures --samples 8
 
 Writes pictures/photo.png and, for each image in the folder, one of the same name, in the type of
 the training targets: PNG, with 16 bits if they have them, or TIFF for floats and many channels.
 Runs with `resize` crop or scale_width_and_crop answer at each image's own scale; all others at
 the size they were trained at (crop_size), to which images are resized first.
+
+With --samples dropout is on, the generator's only noise, and each image gets so many answers:
+photo_1.png, photo_2.png, ..., their mean, photo_mean.png, and their standard deviation for each
+pixel and channel, photo_std.png, in the targets' own values: 12 gray levels are a pixel of 12.
 """
 
 
@@ -25,6 +31,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--output", type=Path, required=True, metavar="DIR", help="folder for the results"
+    )
+    parser.add_argument(
+        "--samples",
+        type=_count,
+        metavar="N",
+        help="N answers to each image with dropout on, their mean and standard deviation",
+    )
+    parser.add_argument(
+        "--seed",
+        type=_seed,
+        metavar="S",
+        help="of dropout, where it is on; the same seed gives the same answers [0]",
     )
 
 
@@ -38,14 +56,48 @@ def run(arguments: argparse.Namespace) -> int:
         from tfpix2pix.inference.predict import find_jobs, predict_files
         from tfpix2pix.progress import track
 
-    translator = load_file_translator(arguments.run_dir)
-    jobs, failures = find_jobs(arguments.images, arguments.output, translator.suffix)
+    samples = arguments.samples
+    translator = load_file_translator(
+        arguments.run_dir, dropout_at_prediction=None if samples is None else True
+    )
+    _check_noise(arguments, translator.draws)
+    jobs, failures = find_jobs(arguments.images, arguments.output, translator.suffix, samples)
     written = 0
-    for prediction in track(predict_files(translator, jobs), len(jobs), "image"):
+    predictions = predict_files(translator, jobs, samples, arguments.seed or 0)
+    for prediction in track(predictions, len(jobs), "image"):
         written += prediction.failure is None
         if prediction.failure:
             failures.append(prediction)
     for prediction in failures:
         print(f"failed: {prediction.source}: {prediction.failure}")
-    print(f"{written} written to {arguments.output}, {len(failures)} failed")
+    each = "" if samples is None else f", {samples} samples of each"
+    print(f"{written} written to {arguments.output}{each}, {len(failures)} failed")
     return 1 if failures else 0
+
+
+def _check_noise(arguments: argparse.Namespace, draws: bool) -> None:
+    """Refuses options about dropout where there is none."""
+    if arguments.samples is not None and not draws:
+        raise SettingsError(
+            "--samples: the generator of this run has no dropout, so all its answers to an image "
+            "are the same; leave --samples out"
+        )
+    if arguments.seed is not None and not draws:
+        raise SettingsError(
+            "--seed is of dropout, which is off in this run's answers: give --samples too, or "
+            "leave it out"
+        )
+
+
+def _count(text: str) -> int:
+    return _whole_number(text, least=1)
+
+
+def _seed(text: str) -> int:
+    return _whole_number(text, least=0)
+
+
+def _whole_number(text: str, least: int) -> int:
+    if not text.isdecimal() or int(text) < least:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least {least}, got {text}")
+    return int(text)

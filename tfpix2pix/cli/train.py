@@ -2,16 +2,19 @@
 
 import argparse
 import shlex
+from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tfpix2pix.cli.parsing import add_setting_flags, given_settings
 from tfpix2pix.cli.quiet import tensorflow_imported_quietly
 from tfpix2pix.config import resolve
+from tfpix2pix.config.loading import SECTION_OF
 from tfpix2pix.errors import SettingsError
 
 if TYPE_CHECKING:
     from tfpix2pix.training.run import TrainResult
+    from tfpix2pix.training.run_folder import RunFolder
 
 SUMMARY = "Train on pairs of images, or on drawn facades when no data are given."
 
@@ -29,6 +32,11 @@ DEFAULT_PRESET = "demo"
 RUNS = Path("runs")
 # What may be said anew of a run that goes on.
 RESUMABLE = {"steps"}
+# What may be said of imported weights when they are trained for the first time.
+CHOSEN_ONCE = {name for name, section in SECTION_OF.items() if section == "data"} | {
+    "steps",
+    "epochs",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -76,22 +84,48 @@ def _resume(arguments: argparse.Namespace) -> int:
     given = given_settings(arguments)
     if arguments.run_dir is None:
         raise SettingsError("--resume needs --run-dir: the folder of the run to continue")
-    others = sorted(given.keys() - RESUMABLE)
-    if others or arguments.preset or arguments.config:
-        named = others[0] if others else "preset" if arguments.preset else "config"
-        raise SettingsError(
-            f"--resume takes the run's own settings, so --{named.replace('_', '-')} cannot be "
-            "given; only --steps can, to train longer"
-        )
-    # Checked like any setting, before the slow import.
-    steps = resolve(flags=given).train.steps
     from tfpix2pix.training.run_folder import RunFolder
 
-    RunFolder(arguments.run_dir).settings()
+    folder = RunFolder(arguments.run_dir)
+    if folder.exists() and folder.awaits_pairs():
+        return _begin(arguments, folder, given)
+    _refuse_others(arguments, given, RESUMABLE, "only --steps can, to train longer")
+    # Checked like any setting, before the slow import.
+    steps = resolve(flags=given).train.steps
+    folder.settings()
     with tensorflow_imported_quietly():
         from tfpix2pix.training.run import resume
 
     return _conclude(resume(arguments.run_dir, steps=steps))
+
+
+def _begin(arguments: argparse.Namespace, folder: "RunFolder", given: dict[str, Any]) -> int:
+    """Trains imported weights for the first time: on what and how long is said now."""
+    _refuse_others(arguments, given, CHOSEN_ONCE, "only data settings, --steps and --epochs can")
+    from tfpix2pix.data.sources import IMPORTED, check_source
+
+    settings = folder.settings(given)
+    if settings.data.data == IMPORTED:
+        raise SettingsError(f"{folder.path} holds imported weights, and no data yet: give --data")
+    if settings.train.steps is None and settings.train.epochs is None:
+        raise SettingsError("how long to train? Give --steps or --epochs")
+    check_source(settings.data)
+    with tensorflow_imported_quietly():
+        from tfpix2pix.training.run import resume
+
+    return _conclude(resume(arguments.run_dir, changes=given))
+
+
+def _refuse_others(
+    arguments: argparse.Namespace, given: Collection[str], allowed: set[str], may: str
+) -> None:
+    others = sorted(set(given) - allowed)
+    if others or arguments.preset or arguments.config:
+        named = others[0] if others else "preset" if arguments.preset else "config"
+        raise SettingsError(
+            f"--resume takes the run's own settings, so --{named.replace('_', '-')} cannot be "
+            f"given; {may}"
+        )
 
 
 def _conclude(result: "TrainResult") -> int:

@@ -79,7 +79,7 @@ def preset_text(name: str) -> str:
     """
     if name not in preset_names():
         raise SettingsError(
-            f"unknown preset {name!r}{_nearest(name, preset_names())}; "
+            f"unknown preset {name!r}{nearest(name, preset_names())}; "
             f"there are {', '.join(preset_names())}"
         )
     return (resources.files("tfpix2pix.config") / "presets" / f"{name}.yaml").read_text()
@@ -89,6 +89,8 @@ def resolve(
     preset: str | None = None,
     file: Path | None = None,
     flags: Mapping[str, Any] | None = None,
+    *,
+    layers: Mapping[str, Any] | None = None,
 ) -> Settings:
     """Lays a settings file over a preset and flags over both, and checks the result.
 
@@ -96,18 +98,22 @@ def resolve(
         preset: name of a preset, the lowest layer.
         file: a YAML file with the sections `data`, `model` and `train`.
         flags: values by setting name, e.g. `{"base_filters": "32"}`; text is read as its type.
+        layers: more such sections, parsed, by where they come from; laid over the file, one after
+            another, and under the flags.
 
     Raises:
         SettingsError: an unknown key, a value of the wrong type or out of range.
     """
-    layers = []
+    trees: dict[str, Any] = {}
     if preset:
-        layers.append(_parse(preset_text(preset), f"preset {preset}"))
+        trees[f"preset {preset}"] = parse_yaml(preset_text(preset), f"preset {preset}")
     if file:
-        layers.append(_parse(_read(file), str(file)))
-    layers.append(_sectioned(flags or {}))
+        trees[str(file)] = read_yaml(file)
+    trees |= layers or {}
+    laid = [checked_sections(tree, origin) for origin, tree in trees.items()]
+    laid.append(_sectioned(flags or {}))
     merged: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
-    for layer in layers:
+    for layer in laid:
         _lay_over(merged, layer)
     return _checked(merged)
 
@@ -123,20 +129,39 @@ def dump_settings(settings: Settings) -> str:
     return yaml.safe_dump(plain, sort_keys=False)
 
 
-def _read(path: Path) -> str:
+def read_yaml(path: Path) -> Any:
+    """What a YAML file holds.
+
+    Raises:
+        SettingsError: it cannot be read, or is no YAML.
+    """
     try:
-        return path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not a text file"
         raise SettingsError(f"cannot read the settings file {path}: {reason}") from error
+    return parse_yaml(text, str(path))
 
 
-def _parse(text: str, origin: str) -> dict[str, dict[str, Any]]:
+def parse_yaml(text: str, origin: str) -> Any:
+    """What YAML text holds; `origin` says in errors where it comes from.
+
+    Raises:
+        SettingsError: it is no YAML.
+    """
     try:
-        tree = yaml.safe_load(text)
+        return yaml.safe_load(text)
     except (yaml.YAMLError, ValueError) as error:  # ValueError: of impossible dates
         problem = " ".join(str(error).split())
         raise SettingsError(f"{origin} is not valid YAML: {problem}") from error
+
+
+def checked_sections(tree: Any, origin: str) -> dict[str, dict[str, Any]]:
+    """Sections with settings by name; nothing but known ones. Values are checked by `resolve`.
+
+    Raises:
+        SettingsError: a section or a setting is unknown, with the nearest known one.
+    """
     tree = {} if tree is None else tree
     if not isinstance(tree, dict):
         raise SettingsError(f"{origin}: expected the sections {', '.join(SECTIONS)}")
@@ -150,7 +175,7 @@ def _check_section(section: Any, values: Any, origin: str) -> None:
         raise SettingsError(f"{origin}: {section} belongs in section {SECTION_OF[section]}")
     if section not in SECTIONS:
         known = [*SECTIONS, *SECTION_OF]
-        raise SettingsError(f"{origin}: unknown section {section!r}{_nearest(section, known)}")
+        raise SettingsError(f"{origin}: unknown section {section!r}{nearest(section, known)}")
     if not isinstance(values, (dict, type(None))):
         raise SettingsError(f"{origin}: section {section} must hold `name: value` lines")
     for name in values or {}:
@@ -158,14 +183,14 @@ def _check_section(section: Any, values: Any, origin: str) -> None:
             continue
         if name in SECTION_OF:
             raise SettingsError(f"{origin}: {name} belongs in section {SECTION_OF[name]}")
-        raise SettingsError(f"{origin}: unknown key {name!r}{_nearest(name, SECTION_OF)}")
+        raise SettingsError(f"{origin}: unknown key {name!r}{nearest(name, SECTION_OF)}")
 
 
 def _sectioned(flags: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     layer: dict[str, dict[str, Any]] = {}
     for name, value in flags.items():
         if name not in SECTION_OF:
-            raise SettingsError(f"unknown setting {name!r}{_nearest(name, SECTION_OF)}")
+            raise SettingsError(f"unknown setting {name!r}{nearest(name, SECTION_OF)}")
         # "none" gives a setting that may be unset its default back, over a preset's value.
         optional = value == "none" and DEFAULTS[name] is None
         layer.setdefault(SECTION_OF[name], {})[name] = None if optional else value
@@ -206,6 +231,7 @@ def _explain(problem: Any) -> str:
     return f"{'.'.join(where)}: {message}, got {problem['input']!r}"
 
 
-def _nearest(name: Any, known: Iterable[str]) -> str:
+def nearest(name: Any, known: Iterable[str]) -> str:
+    """For error messages: the known name most like `name`, as a question; empty if none is."""
     close = difflib.get_close_matches(str(name), list(known), n=1)
     return f": did you mean {close[0]!r}?" if close else ""

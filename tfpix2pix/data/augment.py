@@ -11,12 +11,14 @@ import tensorflow as tf
 
 
 class Stream(enum.IntEnum):
-    """What is drawn: one bit of the seed each, lest draws of one seed go together."""
+    """What is drawn: bits 28 to 30 of the seed, lest draws of one seed go together."""
 
     JITTER = 0
     SYMMETRY = 1 << 30
     SINGLE_CROP = 1 << 29
     DIFF_AUGMENT = 1 << 28
+    PENALTY = 3 << 28
+    POOL = 5 << 28
 
 
 def random_bits(shape: Sequence[int | tf.Tensor], seed: tf.Tensor, stream: Stream) -> tf.Tensor:

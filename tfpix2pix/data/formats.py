@@ -2,6 +2,7 @@
 
 As stored, and through the pipeline, images keep their type: uint8, uint16 or float32. In the
 networks they are float32 in [-1, 1]; a label map becomes one channel of 0 and 1 for each class.
+Colours are RGB everywhere but in the networks, where they may be BGR.
 """
 
 import dataclasses
@@ -30,12 +31,14 @@ class ImageFormat:
         dtype: as decoded.
         value_range: the values that become -1 and 1 in the networks.
         palette: of a label map, RGB colours by class number, or None.
+        reversed_channels: whether the networks see RGB as BGR.
     """
 
     channels: int = 3
     dtype: DType = "uint8"
     value_range: Range = INTEGER_RANGES["uint8"]
     palette: tuple[Colour, ...] | None = None
+    reversed_channels: bool = False
 
     @property
     def pipeline_channels(self) -> int:
@@ -54,6 +57,9 @@ class ImageFormat:
 
     def describe(self) -> str:
         """For people: `RGB uint8`, `gray uint16`, `5 channels float32 from -1 to 1`."""
+        return f"{self._describe_values()}{', in the networks BGR' * self.reversed_channels}"
+
+    def _describe_values(self) -> str:
         if self.palette:
             return f"label maps of {len(self.palette)} classes"
         names = {1: "gray", 3: "RGB", 4: "RGBA"}
@@ -74,8 +80,12 @@ class PairFormat:
     target: ImageFormat = RGB
 
     def to_plain(self) -> dict[str, Any]:
-        """As JSON holds it."""
-        return dataclasses.asdict(self)
+        """As JSON holds it. `reversed_channels` only if set: older files lack it."""
+        plain = dataclasses.asdict(self)
+        for side in plain.values():
+            if not side["reversed_channels"]:
+                del side["reversed_channels"]
+        return plain
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> "PairFormat":
@@ -88,7 +98,8 @@ RGB_PAIRS = PairFormat()
 
 def _image_format(plain: Mapping[str, Any]) -> ImageFormat:
     palette = plain["palette"] and tuple(tuple(colour) for colour in plain["palette"])
-    return ImageFormat(plain["channels"], plain["dtype"], tuple(plain["value_range"]), palette)
+    value_range, is_reversed = tuple(plain["value_range"]), plain.get("reversed_channels", False)
+    return ImageFormat(plain["channels"], plain["dtype"], value_range, palette, is_reversed)
 
 
 def pair_format(
@@ -105,17 +116,36 @@ def pair_format(
         extremes: which values were found, for the message on a missing value_range.
 
     Raises:
-        SettingsError: float images without `value_range`, or a range that no image uses.
+        SettingsError: float images without `value_range`, or a range or `channel_order` that no
+            image uses.
     """
     _refuse_unused_ranges(settings, found_input[1], found_target[1])
     target_range = settings.target_value_range or settings.value_range
     channels, dtype = settings.output_channels or found_target[0], found_target[1]
     target = ImageFormat(channels, dtype, _range(dtype, target_range, extremes))
     if settings.input_encoding == "labels":
-        return PairFormat(ImageFormat(palette=palette_colours(settings)), target)
-    channels, dtype = settings.input_channels or found_input[0], found_input[1]
+        source = ImageFormat(palette=palette_colours(settings))
+    else:
+        channels, dtype = settings.input_channels or found_input[0], found_input[1]
+        source = ImageFormat(channels, dtype, _range(dtype, settings.value_range, extremes))
+    formats = PairFormat(source, target)
+    return formats if settings.channel_order == "rgb" else _with_reversed_colours(formats)
+
+
+def _with_reversed_colours(formats: PairFormat) -> PairFormat:
+    """Of both sides, if they are RGB; one that is gray or a label map stays as it is."""
+    sides = formats.input, formats.target
+    coloured = [side.channels == 3 and side.palette is None for side in sides]
+    if not any(coloured):
+        raise SettingsError(
+            "channel_order bgr is about RGB images, and there are none here: the inputs are "
+            f"{sides[0].describe()}, the targets {sides[1].describe()}; leave it out"
+        )
     return PairFormat(
-        ImageFormat(channels, dtype, _range(dtype, settings.value_range, extremes)), target
+        *(
+            dataclasses.replace(side, reversed_channels=is_reversed)
+            for side, is_reversed in zip(sides, coloured, strict=True)
+        )
     )
 
 

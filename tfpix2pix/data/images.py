@@ -1,7 +1,8 @@
 """Image operations: [H, W, C] or [B, H, W, C] tensors, usable eagerly and inside tf.data.
 
 As stored, and through the pipeline, images are uint8, uint16 or float32, as their `ImageFormat`
-says; in the networks they are float32 in [-1, 1].
+says; in the networks they are float32 in [-1, 1]. Colours are RGB, and in the networks BGR where
+the format says so.
 """
 
 import tensorflow as tf
@@ -155,11 +156,12 @@ def resize(image: tf.Tensor, size: tf.Tensor | tuple[int, int], method: Interpol
 def to_network_range(image: tf.Tensor, image_format: ImageFormat = RGB) -> tf.Tensor:
     """Stored values -> float32 in [-1, 1]; class numbers -> 0 or 1 in a channel for each class.
 
-    Values outside the format's range are clipped.
+    Values outside the format's range are clipped, its channels reversed if it says so.
     """
     if image_format.palette:
         return tf.one_hot(image[..., 0], len(image_format.palette))
     low, high = image_format.value_range
+    image = _in_other_order(image, image_format)
     scaled = (tf.cast(image, tf.float32) - low) / ((high - low) / 2) - 1.0
     if (low, high) == INTEGER_RANGES.get(image_format.dtype):
         return scaled
@@ -168,14 +170,33 @@ def to_network_range(image: tf.Tensor, image_format: ImageFormat = RGB) -> tf.Te
 
 def from_network_range(image: tf.Tensor, image_format: ImageFormat = RGB) -> tf.Tensor:
     """float32 [-1, 1] -> stored values, rounded for whole numbers; what lies outside is clipped."""
+    return as_stored(unrounded_from_network_range(image, image_format), image_format)
+
+
+def unrounded_from_network_range(image: tf.Tensor, image_format: ImageFormat = RGB) -> tf.Tensor:
+    """float32 [-1, 1] -> stored values as float32, not rounded; what lies outside is clipped."""
     low, high = image_format.value_range
     values = tf.clip_by_value((image + 1.0) * ((high - low) / 2) + low, low, high)
-    if image_format.dtype == "float32":
-        return values
-    return tf.saturate_cast(tf.round(values), tf.as_dtype(image_format.dtype))
+    return _in_other_order(values, image_format)
+
+
+def as_stored(values: tf.Tensor, image_format: ImageFormat = RGB) -> tf.Tensor:
+    """Floats -> the format's type, rounded for whole numbers and cut at the ends of the type."""
+    dtype = tf.as_dtype(image_format.dtype)
+    return tf.saturate_cast(tf.round(values) if dtype.is_integer else values, dtype)
+
+
+def network_to_unit_range(image: tf.Tensor, image_format: ImageFormat = RGB) -> tf.Tensor:
+    """float32 [-1, 1] -> [0, 1] with colours as RGB, to be compared with `to_unit_range`'s."""
+    return _in_other_order((image + 1.0) / 2.0, image_format)
 
 
 def to_unit_range(image: tf.Tensor, image_format: ImageFormat = RGB) -> tf.Tensor:
     """Stored values -> float32 in [0, 1], as metrics take them."""
     low, high = image_format.value_range
     return tf.clip_by_value((tf.cast(image, tf.float32) - low) / (high - low), 0.0, 1.0)
+
+
+def _in_other_order(image: tf.Tensor, image_format: ImageFormat) -> tf.Tensor:
+    """RGB -> BGR and back, where the format asks for it."""
+    return image[..., ::-1] if image_format.reversed_channels else image

@@ -64,13 +64,13 @@ def contact_sheet(cells: Sequence[Cell], *, title: str = "", columns: int = COLU
     rows = [*filter(None, [title]), *_rows(cells, columns)]
     heights = [_row_height(row) for row in rows]
     cells_width = MARGIN + columns * (CELL_WIDTH + MARGIN)
-    width = max(cells_width, 2 * MARGIN + round(_font(TITLE_SIZE).getlength(_drawable(title))))
+    width = max(cells_width, 2 * MARGIN + round(load_font(TITLE_SIZE).getlength(_drawable(title))))
     sheet = Image.new("RGB", (width, MARGIN + sum(heights)), WHITE)
     draw = ImageDraw.Draw(sheet)
     top = MARGIN
     for row, height in zip(rows, heights, strict=True):
         if isinstance(row, str):
-            _write(draw, (MARGIN, top + 4), row, TEXT, size=TITLE_SIZE)
+            write_line(draw, (MARGIN, top + 4), row, TEXT, size=TITLE_SIZE)
         else:
             for place, cell in enumerate(row):
                 left = MARGIN + place * (CELL_WIDTH + MARGIN)
@@ -140,7 +140,7 @@ def _draw_cell(
         box = (left - 4, top - 4, left + CELL_WIDTH + 3, top + height + 3)
         draw.rectangle(box, outline=RED, width=3)
     for number, (line, colour) in enumerate(_text_lines(cell)):
-        _write(draw, (left, top + height + 5 + number * LINE), line, colour)
+        write_line(draw, (left, top + height + 5 + number * LINE), line, colour)
 
 
 def _text_lines(cell: Cell) -> list[tuple[str, tuple[int, int, int]]]:
@@ -152,14 +152,15 @@ def _text_lines(cell: Cell) -> list[tuple[str, tuple[int, int, int]]]:
     return [line for line in lines if line[0]]
 
 
-def _write(
+def write_line(
     draw: "ImageDraw",
     place: tuple[int, int],
     text: str,
     colour: tuple[int, int, int],
     size: int = FONT_SIZE,
 ) -> None:
-    draw.text(place, _drawable(text), fill=colour, font=_font(size))
+    """Draws a line of text, its top left corner at `place`."""
+    draw.text(place, _drawable(text), fill=colour, font=load_font(size))
 
 
 def _drawable(text: str) -> str:
@@ -168,7 +169,8 @@ def _drawable(text: str) -> str:
 
 
 @functools.cache
-def _font(size: int) -> "FreeTypeFont | BitmapFont":
+def load_font(size: int) -> "FreeTypeFont | BitmapFont":
+    """The font of sheets, in pixels."""
     from PIL import ImageFont
 
     return ImageFont.load_default(size)

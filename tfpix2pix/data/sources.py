@@ -19,6 +19,8 @@ from tfpix2pix.errors import UserError
 
 TFDS_PREFIX = "tfds:"
 DRAWN_FACADES = "drawn_facades"
+# What runs that were imported as weights have for data until they are given some.
+IMPORTED = "imported"
 # What TFDS writes last into a store.
 STORE_MARK = "dataset_info.json"
 
@@ -62,6 +64,11 @@ def kind_of(data: str) -> Kind:
     """
     if data == DRAWN_FACADES or data.startswith(TFDS_PREFIX):
         return "tfds"
+    if data == IMPORTED:
+        raise UserError(
+            f"data: the word {IMPORTED} stands for imported weights that have no data yet: give "
+            f"--data PATH (a folder of that name: ./{IMPORTED})"
+        )
     place = Path(data).expanduser()
     try:
         if place.is_dir():

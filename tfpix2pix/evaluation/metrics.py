@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from tfpix2pix.data.formats import RGB_PAIRS, PairFormat
-from tfpix2pix.data.images import to_network_range, to_unit_range
+from tfpix2pix.data.images import network_to_unit_range, to_network_range, to_unit_range
 
 ImageMetric = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
@@ -49,8 +49,9 @@ def make_validator(
     @tf.function(reduce_retracing=True)
     def measure(input_image: tf.Tensor, target_image: tf.Tensor) -> dict[str, tf.Tensor]:
         generated_image = generator(to_network_range(input_image, formats.input), training=False)
-        pair = to_unit_range(target_image, formats.target), (generated_image + 1.0) / 2.0
-        return {name: metric(*pair) for name, metric in METRICS.items()}
+        target = to_unit_range(target_image, formats.target)
+        answer = network_to_unit_range(generated_image, formats.target)
+        return {name: metric(target, answer) for name, metric in METRICS.items()}
 
     def validate(batches: tf.data.Dataset) -> dict[str, float]:
         return mean_figures(measure(*batch) for batch in batches)

@@ -2,7 +2,8 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from tfpix2pix.data.pipeline import scaled_size
 from tfpix2pix.data.reading import SUFFIXES, TENSORFLOW_SUFFIXES, conform, read_image
 from tfpix2pix.errors import UserError
 from tfpix2pix.inference.translator import Translator, load_translator
-from tfpix2pix.models.generators import checked_depth
+from tfpix2pix.training.build import size_multiple
 from tfpix2pix.training.run_folder import RunFolder
 
 # Networks for so many sizes are kept where images are translated at their own; sizes are rounded
@@ -62,28 +63,60 @@ class FileTranslator:
         self._own_scale = own_scale
         self.suffix = image_suffix(formats.target.channels, formats.target.dtype)
 
-    def __call__(self, source: Path) -> bytes:
-        """The encoded answer to a file.
+    @property
+    def draws(self) -> bool:
+        """Whether dropout is on, so that answers depend on a seed."""
+        return self._translator.draws
+
+    def __call__(self, source: Path, seed: int = 0) -> bytes:
+        """The encoded answer to a file; where dropout is on, the first of the seed's draws.
 
         Raises:
             OSError: it cannot be read.
             UserError, tf.errors.OpError: it is no image, or not one that the run can take.
         """
-        content = source.read_bytes()
-        if not content:
-            raise UserError("the file is empty")
-        in_python = source.suffix.lower() in set(SUFFIXES) - set(TENSORFLOW_SUFFIXES)
+        content = _content(source)
         translate = self._translator.translate
-        if translate is not None and self._own_scale is None and not in_python:
+        if translate is not None and self._own_scale is None and not _in_python(source):
+            self._translator.choose_draw(seed, 0)
             return translate(tf.constant([content]))["generated_image_bytes"].numpy()[0]
-        image = read_input(source, self._translator.formats.input, in_python=in_python)
-        if self._own_scale is not None:
-            return encode_image(self._answer_at_own_scale(image, self._own_scale))[0]
-        resized = images.resize(image, self._translator.size, self._interpolation)
-        return encode_image(_answer(self._translator, resized.numpy()))[0]
+        translator, image, (height, width) = self._prepared(source)
+        translator.choose_draw(seed, 0)
+        batch = tf.constant(image[np.newaxis])
+        answer = translator.translate_images(batch)["generated_image"].numpy()[0]
+        return encode_image(answer[:height, :width])[0]
 
-    def _answer_at_own_scale(self, image: np.ndarray, own_scale: OwnScale) -> np.ndarray:
-        """Mirrored on at the right and below up to a size that the network takes, and cut back."""
+    def samples(self, source: Path, count: int, seed: int = 0) -> Iterator[np.ndarray]:
+        """Draws of the answer to a file, which depend on the seed and on their number alone.
+
+        Returns:
+            `count` arrays, float32 [H, W, C] in the targets' values, not rounded; computed one by
+            one. The file is read at once.
+
+        Raises:
+            as a call does.
+        """
+        _content(source)
+        prepared = self._prepared(source)
+        return (_draw(*prepared, seed, number) for number in range(count))
+
+    def encode(self, values: np.ndarray) -> bytes:
+        """Floats [H, W, C] in the targets' values as a file of the targets' type, rounded."""
+        stored = images.as_stored(tf.constant(values), self._translator.formats.target)
+        return encode_image(stored.numpy())[0]
+
+    def _prepared(self, source: Path) -> tuple[Translator, np.ndarray, tuple[int, int]]:
+        """The network for a file, the image at its size, and the part of the answer that counts.
+
+        At their own scale, images are mirrored on at the right and below up to a size that the
+        network takes, and answers cut back.
+        """
+        formats = self._translator.formats
+        image = read_input(source, formats.input, in_python=_in_python(source))
+        own_scale = self._own_scale
+        if own_scale is None:
+            resized = images.resize(image, self._translator.size, self._interpolation).numpy()
+            return self._translator, resized, self._translator.size
         if own_scale.width is not None:
             size = scaled_size(tf.constant(image), own_scale.width)
             image = images.resize(image, size, self._interpolation).numpy()
@@ -91,26 +124,31 @@ class FileTranslator:
         padding = [(0, -side % own_scale.multiple) for side in (height, width)] + [(0, 0)]
         padded = np.pad(image, padding, mode="reflect" if min(height, width) > 1 else "edge")
         translator = own_scale.translator_at((padded.shape[0], padded.shape[1]))
-        return _answer(translator, padded)[:height, :width]
+        return translator, padded, (height, width)
 
 
-def load_file_translator(run_dir: str | Path) -> FileTranslator:
+def load_file_translator(
+    run_dir: str | Path, *, dropout_at_prediction: bool | None = None
+) -> FileTranslator:
     """The file translator of a run, with the weights of its last checkpoint.
+
+    Args:
+        run_dir: the run folder.
+        dropout_at_prediction: whether dropout stays on; default: as the run's settings say.
 
     Raises:
         UserError: it is no run folder, or holds no checkpoint.
     """
     settings = RunFolder(Path(run_dir)).settings()
+    load = functools.partial(load_translator, run_dir, dropout_at_prediction=dropout_at_prediction)
     own_scale = None
     if settings.data.crops_each_pair:
-        translator_at = functools.partial(load_translator, run_dir)
         own_scale = OwnScale(
             settings.data.load_size[1] if settings.data.resize != "crop" else None,
-            max(2 ** checked_depth(*settings.data.crop_size, settings.model.depth), LEAST_MULTIPLE),
-            functools.lru_cache(SIZES_KEPT)(translator_at),
+            math.lcm(size_multiple(settings.model, settings.data.crop_size), LEAST_MULTIPLE),
+            functools.lru_cache(SIZES_KEPT)(load),
         )
-    interpolation = settings.data.input_interpolation
-    return FileTranslator(load_translator(run_dir), interpolation, own_scale)
+    return FileTranslator(load(), settings.data.input_interpolation, own_scale)
 
 
 def read_input(source: Path, image_format: ImageFormat, *, in_python: bool) -> np.ndarray:
@@ -125,6 +163,21 @@ def read_input(source: Path, image_format: ImageFormat, *, in_python: bool) -> n
     return images.decode_image(tf.constant(source.read_bytes()), image_format).numpy()
 
 
-def _answer(translator: Translator, image: np.ndarray) -> np.ndarray:
-    batch = tf.constant(image[np.newaxis])
-    return translator.translate_images(batch)["generated_image"].numpy()[0]
+def _content(source: Path) -> bytes:
+    content = source.read_bytes()
+    if not content:
+        raise UserError("the file is empty")
+    return content
+
+
+def _in_python(source: Path) -> bool:
+    """Whether TensorFlow does not read files of this kind."""
+    return source.suffix.lower() in set(SUFFIXES) - set(TENSORFLOW_SUFFIXES)
+
+
+def _draw(
+    translator: Translator, image: np.ndarray, size: tuple[int, int], seed: int, number: int
+) -> np.ndarray:
+    translator.choose_draw(seed, number)
+    height, width = size
+    return translator.values(tf.constant(image[np.newaxis])).numpy()[0, :height, :width]

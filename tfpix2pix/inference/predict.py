@@ -12,6 +12,7 @@ from tfpix2pix.data.reading import SUFFIXES
 from tfpix2pix.errors import UserError
 from tfpix2pix.files import write_atomically
 from tfpix2pix.inference.files import FileTranslator
+from tfpix2pix.inference.samples import sample_paths, write_samples
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Prediction:
 
     Attributes:
         source: the input file, or the path that was given for it.
-        output: the file that was written, or None.
+        output: the file that was written, with samples that of their mean, or None.
         failure: why there is none, or None.
     """
 
@@ -38,14 +39,17 @@ class Job:
 
 
 def find_jobs(
-    paths: Iterable[str | Path], output: str | Path, suffix: str = ".png"
+    paths: Iterable[str | Path],
+    output: str | Path,
+    suffix: str = ".png",
+    samples: int | None = None,
 ) -> tuple[list[Job], list[Prediction]]:
     """Lists the files to translate: those named, and the images in folders and their subfolders.
 
     Names are kept: `photo.jpg` becomes `OUTPUT/photo.png`, a folder's `a/b.png` becomes
     `OUTPUT/a/b.png`. Where two inputs would get one name, the suffix is kept too
     (`photo.jpg.png`). No input is overwritten, and no answer by another. `suffix` is that of the
-    answers.
+    answers, `samples` how many draws of each there will be (see `sample_paths`).
 
     Returns:
         The jobs, and the failures: what is not there, and what has no name to be written to.
@@ -57,10 +61,12 @@ def find_jobs(
     for source, relative in files:
         name = relative.name if stems[relative.with_suffix("")] > 1 else relative.stem
         target = Path(output) / relative.with_name(f"{name}{suffix}")
+        written = [target] if samples is None else sample_paths(target, samples)
+        inputs = [path for path in written if path.resolve() in sources]
         if target in jobs:
             reason = f"{target} is the answer to {jobs[target].source} already"
-        elif target.resolve() in sources:
-            reason = f"{target} is an input itself: choose another --output"
+        elif inputs:
+            reason = f"{inputs[0]} is an input itself: choose another --output"
         else:
             jobs[target] = Job(source, target)
             continue
@@ -68,15 +74,27 @@ def find_jobs(
     return list(jobs.values()), failures
 
 
-def predict_files(translator: FileTranslator, jobs: Iterable[Job]) -> Iterator[Prediction]:
-    """Translates files one after the other, to files that appear whole or not at all.
+def predict_files(
+    translator: FileTranslator,
+    jobs: Iterable[Job],
+    samples: int | None = None,
+    seed: int = 0,
+) -> Iterator[Prediction]:
+    """Translates files one after the other; those of one job appear whole or not at all.
+
+    Args:
+        translator: of the run; for samples, with dropout on.
+        jobs: from `find_jobs`, for as many samples.
+        samples: how many draws of each answer are written, with their mean and deviation; None:
+            one answer.
+        seed: of dropout, where it is on.
 
     Yields:
         One prediction for each job, failed ones included.
     """
     for job in jobs:
         try:
-            answer = translator(job.source)
+            output = _write(translator, job, samples, seed)
         except OSError as error:
             yield Prediction(job.source, None, f"cannot be read: {error.strerror}")
         except UserError as error:
@@ -87,15 +105,14 @@ def predict_files(translator: FileTranslator, jobs: Iterable[Job]) -> Iterator[P
         except tf.errors.OpError as error:
             yield Prediction(job.source, None, plain_reason(error))
         else:
-            yield _write(job, answer)
+            yield Prediction(job.source, output)
 
 
-def _write(job: Job, content: bytes) -> Prediction:
-    try:
-        write_atomically(job.target, content)
-    except UserError as error:
-        return Prediction(job.source, None, str(error))
-    return Prediction(job.source, job.target)
+def _write(translator: FileTranslator, job: Job, samples: int | None, seed: int) -> Path:
+    if samples is not None:
+        return write_samples(translator, job.source, job.target, samples, seed)
+    write_atomically(job.target, translator(job.source, seed))
+    return job.target
 
 
 def _list_files(

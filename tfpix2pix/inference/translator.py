@@ -1,21 +1,30 @@
 """The graph from images to images, the same in `predict` and in an export.
 
-BatchNorm takes the statistics of each single image and dropout is off, so that the answer to an
-image does not depend on what else is in the batch.
+BatchNorm takes the statistics of each single image and dropout is off, unless the run's settings
+ask for something else, so that the answer to an image does not depend on what else is in the batch.
+Where dropout is on, all images of a batch get the same masks, for the same reason.
 """
 
+import dataclasses
+import functools
 from pathlib import Path
 
 import keras
 import tensorflow as tf
 
+from tfpix2pix.config import Settings
 from tfpix2pix.config.types import Interpolation
 from tfpix2pix.data import images
 from tfpix2pix.data.encoding import image_suffix
 from tfpix2pix.data.formats import RGB_PAIRS, PairFormat
 from tfpix2pix.data.pipeline import resize_input
+from tfpix2pix.models import Dropout, set_prediction_seed
+from tfpix2pix.models.sizes import checked_depth
 from tfpix2pix.training.checkpoints import load_generator
 from tfpix2pix.training.run_folder import RunFolder
+
+# Generators that are as deep as their image size asks for, unless a depth is given.
+DEPTH_BY_SIZE = ("unet", "encoder_decoder")
 
 
 class Translator(tf.Module):
@@ -25,6 +34,10 @@ class Translator(tf.Module):
 
     Attributes:
         formats: of the images.
+        size: height and width of the generator.
+        draws: whether dropout is on, so that `choose_draw` has an effect.
+        choose_draw: chooses dropout's masks for all calls to come, by a seed and the number of the
+            draw, 0 or more each.
         translate: tf.function of encoded images, string [N], each JPEG, PNG or BMP of any size;
             returns PNGs of the generator's size under `generated_image_bytes`, string [N], with 16
             bits where the targets have them. None where the images do not go into such files
@@ -47,66 +60,112 @@ class Translator(tf.Module):
         super().__init__(name="translator")
         # The raw variables, not the Keras model: TensorFlow Serving's loader cannot run a
         # SavedModel of a module that holds a model or Keras' own variables.
-        self.generator_variables = [variable.value for variable in generator.weights]
+        self.generator_variables = [variable.value for variable in _used_variables(generator)]
+        self._call = functools.partial(generator, training=False)
+        self.draws = bool(_drawing_layers(generator))
+        self.choose_draw = functools.partial(set_prediction_seed, generator)
+        self._interpolation = input_interpolation
         self.formats = formats
         self.size: tuple[int, int] = tuple(generator.input_shape[1:3])
-
-        def generate(input_image: tf.Tensor) -> dict[str, tf.Tensor]:
-            return {"generated_image": generator(input_image, training=False)}
-
-        def answer(input_image: tf.Tensor) -> tf.Tensor:
-            output = generator(images.to_network_range(input_image, formats.input), training=False)
-            return images.from_network_range(output, formats.target)
-
-        def translate_images(input_image: tf.Tensor) -> dict[str, tf.Tensor]:
-            if formats.input.palette:
-                input_image = images.label_numbers(input_image, formats.input.palette)
-            return {"generated_image": answer(input_image)}
-
-        def decode(content: tf.Tensor) -> tf.Tensor:
-            image = images.decode_image(content, formats.input)
-            return resize_input(image, formats.input, self.size, input_interpolation)
-
-        def translate(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-            input_image = tf.map_fn(
-                decode, image_bytes, fn_output_signature=tf.as_dtype(formats.input.dtype)
-            )
-            channels = formats.input.pipeline_channels
-            input_image = tf.ensure_shape(input_image, [None, *self.size, channels])
-            generated_image = answer(input_image)
-            pngs = tf.map_fn(tf.io.encode_png, generated_image, fn_output_signature=tf.string)
-            return {"generated_image_bytes": pngs}
-
         self.generate = tf.function(
-            generate,
+            self._generate,
             input_signature=[tf.TensorSpec(generator.input_shape, tf.float32, "input_image")],
         )
         stored = tf.TensorSpec(
             [None, *self.size, formats.input.channels], formats.input.dtype, "input_image"
         )
-        self.translate_images = tf.function(translate_images, input_signature=[stored])
+        self.translate_images = tf.function(self._translate_images, input_signature=[stored])
         self.translate = None
         # Where images must keep their scale, only crops of the right size can be answered.
         suffixes = {image_suffix(f.channels, f.dtype) for f in (formats.input, formats.target)}
         if resizes and suffixes == {".png"}:
             self.translate = tf.function(
-                translate, input_signature=[tf.TensorSpec([None], tf.string, "image_bytes")]
+                self._translate, input_signature=[tf.TensorSpec([None], tf.string, "image_bytes")]
             )
 
+    def values(self, input_image: tf.Tensor) -> tf.Tensor:
+        """As `translate_images`, but not rounded: float32 [N, H, W, C'] in the targets' values."""
+        generated = self.generate(self._seen(input_image))["generated_image"]
+        return images.unrounded_from_network_range(generated, self.formats.target)
 
-def load_translator(run_dir: str | Path, image_size: tuple[int, int] | None = None) -> Translator:
+    def _generate(self, input_image: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"generated_image": self._call(input_image)}
+
+    def _translate_images(self, input_image: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"generated_image": self._answer(self._seen(input_image))}
+
+    def _translate(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+        source = self.formats.input
+        input_image = tf.map_fn(
+            self._decode, image_bytes, fn_output_signature=tf.as_dtype(source.dtype)
+        )
+        input_image = tf.ensure_shape(input_image, [None, *self.size, source.pipeline_channels])
+        generated_image = self._answer(images.to_network_range(input_image, source))
+        pngs = tf.map_fn(tf.io.encode_png, generated_image, fn_output_signature=tf.string)
+        return {"generated_image_bytes": pngs}
+
+    def _decode(self, content: tf.Tensor) -> tf.Tensor:
+        image = images.decode_image(content, self.formats.input)
+        return resize_input(image, self.formats.input, self.size, self._interpolation)
+
+    def _seen(self, input_image: tf.Tensor) -> tf.Tensor:
+        """Stored images, label maps in their colours -> what the generator sees."""
+        source = self.formats.input
+        if source.palette:
+            input_image = images.label_numbers(input_image, source.palette)
+        return images.to_network_range(input_image, source)
+
+    def _answer(self, seen: tf.Tensor) -> tf.Tensor:
+        return images.from_network_range(self._call(seen), self.formats.target)
+
+
+def _drawing_layers(generator: keras.Model) -> list[Dropout]:
+    """The layers with dropout at prediction."""
+    layers = [layer for layer in generator.layers if isinstance(layer, Dropout)]
+    return [layer for layer in layers if layer.at_prediction and layer.rate > 0]
+
+
+def _used_variables(generator: keras.Model) -> list[keras.Variable]:
+    """All that an answer is computed from: the weights, and the seeds where dropout is on."""
+    seeds = [layer.prediction_seed.state for layer in _drawing_layers(generator)]
+    return [*generator.weights, *seeds]
+
+
+def _with_depth_of_training(settings: Settings) -> Settings:
+    """Where the size in training decides the depth, images of other sizes must not change it."""
+    if settings.model.depth is not None or settings.model.generator not in DEPTH_BY_SIZE:
+        return settings
+    depth = checked_depth(*settings.data.crop_size, None)
+    model = dataclasses.replace(settings.model, depth=depth)
+    return dataclasses.replace(settings, model=model)
+
+
+def load_translator(
+    run_dir: str | Path,
+    image_size: tuple[int, int] | None = None,
+    *,
+    dropout_at_prediction: bool | None = False,
+) -> Translator:
     """The translator of a run, with the weights of its last checkpoint.
 
     Args:
         run_dir: the run folder.
         image_size: height and width it takes; default: those it was trained at.
+        dropout_at_prediction: whether dropout stays on; default: off, as in exports, which answer
+            the same to the same image; None: as the run's settings say.
 
     Raises:
         UserError: it is no run folder, or holds no checkpoint.
     """
     folder = RunFolder(Path(run_dir))
     settings, formats = folder.settings(), folder.formats()
-    generator = load_generator(settings, folder.checkpoints, formats, image_size)
+    generator = load_generator(
+        _with_depth_of_training(settings),
+        folder.checkpoints,
+        formats,
+        image_size,
+        dropout_at_prediction=dropout_at_prediction,
+    )
     return Translator(
         generator,
         settings.data.input_interpolation,

@@ -1,5 +1,9 @@
 """Networks from settings."""
 
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -8,60 +12,167 @@ from tfpix2pix.data.formats import RGB_PAIRS, PairFormat
 from tfpix2pix.errors import SettingsError
 from tfpix2pix.models import (
     encoder_decoder_generator,
+    local_enhancer_generator,
     patchgan_discriminator,
     pixelgan_discriminator,
+    resnet_generator,
     unet_generator,
 )
 from tfpix2pix.models.discriminators import check_smallest_size
-from tfpix2pix.models.generators import checked_depth
+from tfpix2pix.models.sizes import check_resnet_size, checked_depth
+
+ImageSize = tuple[int, int]
+
+# Settings of the blocks of every network.
+_BLOCKS = (
+    "norm_epsilon",
+    "norm_momentum",
+    "norm_scale_stddev",
+    "norm_statistics",
+    "sync_norm",
+    "leaky_slope",
+    "upsampling",
+)
+_ENCODER_DECODER = (
+    "depth",
+    "dropout",
+    "dropout_start",
+    "dropout_at_prediction",
+    "innermost_norm",
+)
+_UNET = (*_ENCODER_DECODER, "skip", "skip_order")
+_RESNET = ("depth", "dropout", "dropout_at_prediction")
 
 
-def check_image_size(settings: ModelSettings, image_size: tuple[int, int]) -> None:
+def _unet_multiple(size: ImageSize, depth: int | None) -> int:
+    return int(2 ** checked_depth(*size, depth))
+
+
+def _resnet_multiple(size: ImageSize, depth: int) -> int:
+    check_resnet_size(*size, depth)
+    return int(2**depth)
+
+
+def _enhancer_multiple(size: ImageSize, depth: int) -> int:
+    check_resnet_size(*size, depth, halvings=depth + 1)
+    return int(2 ** (depth + 1))
+
+
+@dataclasses.dataclass(frozen=True)
+class GeneratorKind:
+    """What a name of the setting `generator` stands for.
+
+    Attributes:
+        make: makes the network.
+        multiple: of which height and width must be, for a size and a depth; ValueError if not so.
+        settings: the names of those that `make` takes.
+        fixed: what it is told besides; a setting that is given goes before it.
+    """
+
+    make: Callable[..., keras.Model]
+    multiple: Callable[..., int]
+    settings: tuple[str, ...]
+    fixed: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def options(self, settings: ModelSettings) -> dict[str, Any]:
+        """The keywords of this kind alone."""
+        given = {name: getattr(settings, name) for name in self.settings}
+        return dict(self.fixed) | {n: value for n, value in given.items() if value is not None}
+
+
+def _unet(**fixed: int) -> GeneratorKind:
+    return GeneratorKind(unet_generator, _unet_multiple, _UNET, fixed)
+
+
+def _resnet(settings: tuple[str, ...], **fixed: int) -> GeneratorKind:
+    return GeneratorKind(resnet_generator, _resnet_multiple, settings, fixed)
+
+
+# pix2pixHD's two have no dropout, whatever the setting says: there is none in their source.
+GENERATORS = {
+    "unet": _unet(),
+    "unet_128": _unet(depth=7),
+    "unet_256": _unet(depth=8),
+    "unet_512": _unet(depth=9),
+    "encoder_decoder": GeneratorKind(encoder_decoder_generator, _unet_multiple, _ENCODER_DECODER),
+    "resnet_6": _resnet(_RESNET, depth=2, residual_blocks=6),
+    "resnet_9": _resnet(_RESNET, depth=2, residual_blocks=9),
+    "global": _resnet(("depth",), depth=4, residual_blocks=9, dropout=0),
+    "local_enhancer": GeneratorKind(
+        local_enhancer_generator, _enhancer_multiple, ("depth",), {"depth": 4}
+    ),
+}
+
+DISCRIMINATORS: dict[str, tuple[Callable[..., keras.Model], tuple[str, ...]]] = {
+    "patchgan": (patchgan_discriminator, ("n_layers",)),
+    "pixelgan": (pixelgan_discriminator, ()),
+}
+
+
+def size_multiple(settings: ModelSettings, image_size: ImageSize) -> int:
+    """Of what the height and the width must be multiples for the generator of this image size.
+
+    Raises:
+        SettingsError: the image size does not fit it; with sizes that do.
+    """
+    kind = GENERATORS[settings.generator]
+    try:
+        return kind.multiple(image_size, kind.options(settings).get("depth"))
+    except ValueError as error:
+        raise SettingsError(f"crop_size: {error}") from error
+
+
+def check_image_size(settings: ModelSettings, image_size: ImageSize) -> None:
     """Refuses settings whose networks do not take images of this size.
 
     Raises:
         SettingsError: with sizes that they take.
     """
-    try:
-        checked_depth(*image_size, settings.depth)
-        if settings.discriminator == "patchgan":
-            check_smallest_size(image_size, settings.n_layers)
-    except ValueError as error:
-        raise SettingsError(f"crop_size: {error}") from error
+    size_multiple(settings, image_size)
+    if settings.discriminator == "patchgan":
+        try:
+            check_smallest_size(image_size, settings.n_layers, settings.discriminator_scales)
+        except ValueError as error:
+            raise SettingsError(f"crop_size: {error}") from error
 
 
 def build_generator(
-    settings: ModelSettings, image_size: tuple[int, int], formats: PairFormat = RGB_PAIRS
+    settings: ModelSettings,
+    image_size: ImageSize,
+    formats: PairFormat = RGB_PAIRS,
+    *,
+    dropout_at_prediction: bool | None = None,
 ) -> keras.Model:
     """The generator that the settings describe, for images of these formats.
+
+    Args:
+        settings: of the networks.
+        image_size: height and width.
+        formats: of the images.
+        dropout_at_prediction: instead of what the settings say.
 
     Raises:
         SettingsError: the image size does not fit it.
     """
     check_image_size(settings, image_size)
     _keep_remapper_away()
-    if settings.generator == "encoder_decoder":
-        return encoder_decoder_generator(
-            image_size,
-            formats.input.network_channels,
-            formats.target.network_channels,
-            base_filters=settings.base_filters,
-            depth=settings.depth,
-            dropout=settings.dropout,
-        )
-    return unet_generator(
+    kind = GENERATORS[settings.generator]
+    if dropout_at_prediction is not None:
+        settings = dataclasses.replace(settings, dropout_at_prediction=dropout_at_prediction)
+    return _build(
+        kind.make,
+        settings,
         image_size,
-        formats.input.network_channels,
-        formats.target.network_channels,
-        base_filters=settings.base_filters,
-        depth=settings.depth,
-        skip=settings.skip,
-        dropout=settings.dropout,
+        formats,
+        norm=settings.norm,
+        bias=settings.generator_bias,
+        spectral_norm=settings.spectral_norm == "both",
+        **kind.options(settings),
     )
 
 
 def build_discriminator(
-    settings: ModelSettings, image_size: tuple[int, int], formats: PairFormat = RGB_PAIRS
+    settings: ModelSettings, image_size: ImageSize, formats: PairFormat = RGB_PAIRS
 ) -> keras.Model:
     """The discriminator that the settings describe, for images of these formats.
 
@@ -69,12 +180,41 @@ def build_discriminator(
         SettingsError: the image size does not fit it.
     """
     check_image_size(settings, image_size)
-    channels = (formats.input.network_channels, formats.target.network_channels)
-    if settings.discriminator == "pixelgan":
-        return pixelgan_discriminator(image_size, *channels, base_filters=settings.base_filters)
-    return patchgan_discriminator(
-        image_size, *channels, base_filters=settings.base_filters, n_layers=settings.n_layers
+    make, names = DISCRIMINATORS[settings.discriminator]
+    return _build(
+        make,
+        settings,
+        image_size,
+        formats,
+        scales=settings.discriminator_scales,
+        conditional=settings.conditional,
+        norm=settings.norm_of_discriminator,
+        bias=settings.discriminator_bias,
+        spectral_norm=settings.spectral_norm != "none",
+        **{name: getattr(settings, name) for name in names},
     )
+
+
+def _build(
+    make: Callable[..., keras.Model],
+    settings: ModelSettings,
+    image_size: ImageSize,
+    formats: PairFormat,
+    **options: Any,
+) -> keras.Model:
+    blocks = {name: getattr(settings, name) for name in _BLOCKS}
+    try:
+        return make(
+            image_size,
+            formats.input.network_channels,
+            formats.target.network_channels,
+            settings.base_filters,
+            **blocks,
+            **options,
+        )
+    except ValueError as error:
+        # A norm refuses maps that it would make zeros of.
+        raise SettingsError(f"crop_size: {error}") from error
 
 
 def _keep_remapper_away() -> None:

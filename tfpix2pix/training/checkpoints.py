@@ -1,7 +1,8 @@
 """Checkpoints of a run.
 
 A checkpoint holds every variable of both networks (weights, BatchNorm averages, dropout's random
-states), of both optimizers, and the step: all that makes a resumed run end as one never stopped.
+states), of both optimizers, of the generator's average and the pool if there are such, and the
+step: all that makes a resumed run end as one never stopped.
 """
 
 from pathlib import Path
@@ -14,7 +15,7 @@ from tfpix2pix.data.formats import RGB_PAIRS, PairFormat
 from tfpix2pix.errors import UserError
 from tfpix2pix.files import writing
 from tfpix2pix.training.build import build_generator
-from tfpix2pix.training.state import TrainState, named_variables
+from tfpix2pix.training.state import TrainState, named_weights, predictor_key
 
 
 class Checkpoints:
@@ -90,14 +91,19 @@ def load_generator(
     checkpoint_folder: Path,
     formats: PairFormat = RGB_PAIRS,
     image_size: tuple[int, int] | None = None,
+    *,
+    dropout_at_prediction: bool | None = None,
 ) -> keras.Model:
-    """Builds the generator of a run and restores its weights from the last checkpoint.
+    """Builds the generator that predicts, and restores its weights from the last checkpoint.
+
+    They are the moving average's in runs that have one (`ema_decay`).
 
     Args:
         settings: of the run.
         checkpoint_folder: of the run.
         formats: of the run's images.
         image_size: height and width; default: the run's own.
+        dropout_at_prediction: whether dropout stays on; default: as the settings say.
 
     Raises:
         UserError: there is no checkpoint, or it does not fit the settings.
@@ -108,6 +114,9 @@ def load_generator(
             f"{checkpoint_folder} holds no complete checkpoint: train, or resume the run, first"
         )
     size = image_size or settings.data.crop_size
-    generator = build_generator(settings.model, size, formats)
-    restore_exactly(tf.train.Checkpoint(generator=named_variables(generator)), path)
+    generator = build_generator(
+        settings.model, size, formats, dropout_at_prediction=dropout_at_prediction
+    )
+    weights = {predictor_key(settings.train): named_weights(generator)}
+    restore_exactly(tf.train.Checkpoint(**weights), path)
     return generator

@@ -2,16 +2,16 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
 
 from tfpix2pix.errors import UserError
+from tfpix2pix.losses.objective import LOSS_NAMES, Losses
 from tfpix2pix.training.signals import StopRequest
 from tfpix2pix.training.state import TrainState
-from tfpix2pix.training.step import LOSS_NAMES, Losses
 
 
 class NonFiniteLossError(UserError):
@@ -21,15 +21,17 @@ class NonFiniteLossError(UserError):
 class LossRecorder:
     """Collects the losses of the steps since the last look, without waiting for each."""
 
-    def __init__(self, batch_size: int):
+    def __init__(self, batch_size: int, names: Sequence[str]):
+        """Takes the losses measured, in the order of `LOSS_NAMES`."""
         self._batch_size = batch_size
+        self._names = names
         self._pending: list[tuple[int, tf.Tensor]] = []
         self._seen: list[dict[str, float]] = []
         self._seconds = 0.0
         self.last: dict[str, float] = {}
 
     def add(self, step: int, losses: tf.Tensor, seconds: float) -> None:
-        """Takes the losses [N, 4] of the last N of `step` steps, and the time they took."""
+        """Takes the losses [N, K] of the last N of `step` steps, and the time they took."""
         self._pending.append((step, losses))
         self._seconds += seconds
 
@@ -39,7 +41,7 @@ class LossRecorder:
         for last_step, losses in self._pending:
             rows = losses.numpy().tolist()
             for step, row in enumerate(rows, start=last_step - len(rows) + 1):
-                values = dict(zip(LOSS_NAMES, row, strict=True))
+                values = dict(zip(self._names, row, strict=True))
                 if not all(math.isfinite(value) for value in row):
                     shown = ", ".join(f"{name} {value:.4g}" for name, value in values.items())
                     return f"step {step}: a loss is not a finite number: {shown}"
@@ -51,7 +53,7 @@ class LossRecorder:
 
     def take(self) -> tuple[dict[str, float], float]:
         """The mean losses fetched since the last call, and the images per second."""
-        means = {name: float(np.mean([v[name] for v in self._seen])) for name in LOSS_NAMES}
+        means = {name: float(np.mean([v[name] for v in self._seen])) for name in self._names}
         rate = len(self._seen) * self._batch_size / max(self._seconds, 1e-9)
         self._seen.clear()
         self._seconds = 0.0
@@ -65,18 +67,22 @@ class Observer(Protocol):
         """How many steps may be done after `step` before there is something to do."""
 
     def after_steps(self, step: int, losses: tf.Tensor, seconds: float, *, last: bool) -> None:
-        """Told the number of steps done, the losses [N, 4] of the last N and how long they took."""
+        """Told the number of steps done, the losses [N, K] of the last N and how long they took."""
 
 
 def execution(train_step: Callable[..., Losses]) -> Callable[..., tf.Tensor]:
-    """Some steps in one call: (iterator, first step, N) -> losses [N, 4], as in `LOSS_NAMES`."""
+    """Some steps in one call: (iterator, first step, N) -> losses [N, K].
+
+    K are those that the step gives, in the order of `LOSS_NAMES`.
+    """
 
     @tf.function
     def execute(iterator: Any, first_step: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
         rows = tf.TensorArray(tf.float32, count)
         for i in tf.range(count):
             losses = train_step(next(iterator), first_step + tf.cast(i, tf.int64))
-            rows = rows.write(i, tf.stack([losses[name] for name in LOSS_NAMES]))
+            measured = [losses[name] for name in LOSS_NAMES if name in losses]
+            rows = rows.write(i, tf.stack(measured))
         return rows.stack()
 
     return execute

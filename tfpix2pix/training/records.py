@@ -3,20 +3,35 @@
 import csv
 import importlib.util
 import io
+import math
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from tfpix2pix.errors import UserError
 from tfpix2pix.files import write_atomically, writing
-from tfpix2pix.training.step import LOSS_NAMES
+from tfpix2pix.losses.objective import LOSS_NAMES
 
 Row = dict[str, float]
 
 VALIDATION_NAMES = ("val_l1", "val_psnr", "val_ssim")
 COLUMNS = ("step", "epoch", "learning_rate", "images_per_second", *LOSS_NAMES, *VALIDATION_NAMES)
+
+# What losses.png shows in which panel; those that are not usual appear where they were measured.
+PANELS = {
+    "GAN losses": ("adversarial_loss", "discriminator_loss"),
+    "L1 (training in [-1, 1], validation in [0, 1])": ("l1_loss", "val_l1"),
+    "L2 and Charbonnier (in [-1, 1])": ("l2_loss", "charbonnier_loss"),
+    "losses of features": ("feature_matching_loss", "perceptual_loss"),
+    "penalties on D's gradient": ("gradient_penalty", "r1_penalty"),
+    "validation SSIM": ("val_ssim",),
+    "validation PSNR, dB": ("val_psnr",),
+}
+USUAL_PANELS = [title for title in PANELS if title.startswith(("GAN", "L1", "validation"))]
 
 
 class MetricsFile:
@@ -54,9 +69,11 @@ class MetricsFile:
         try:
             text = self.path.read_text()
             complete = text[: text.rfind("\n") + 1]  # a killed run may leave half a line
-            rows = csv.DictReader(io.StringIO(complete), COLUMNS)
-            next(rows, None)  # the header
-            return [{name: float(row[name]) for name in COLUMNS if row[name]} for row in rows]
+            # By the file's own header: an earlier version had fewer columns.
+            rows = csv.DictReader(io.StringIO(complete))
+            if complete and "step" not in (rows.fieldnames or ()):
+                raise ValueError("there is no column of steps")
+            return [{name: float(row[name]) for name in COLUMNS if row.get(name)} for row in rows]
         except (ValueError, csv.Error) as error:
             raise UserError(f"{self.path} is damaged: move it away to go on without it") from error
 
@@ -72,27 +89,35 @@ def plot_losses(rows: list[Row], path: Path) -> None:
     # Imported here: it takes half a second, and no pyplot, which keeps figures alive.
     from matplotlib.figure import Figure
 
+    measured = {name for row in rows for name in row}
     panels = {
-        "GAN losses": ("adversarial_loss", "discriminator_loss"),
-        "L1 (training in [-1, 1], validation in [0, 1])": ("l1_loss", "val_l1"),
-        "validation SSIM": ("val_ssim",),
-        "validation PSNR, dB": ("val_psnr",),
+        title: names
+        for title, names in PANELS.items()
+        if title in USUAL_PANELS or measured & set(names)
     }
-    figure = Figure(figsize=(10, 6), layout="constrained")
-    for axes, (title, names) in zip(figure.subplots(2, 2).flat, panels.items(), strict=True):
-        for name in names:
-            points = np.array([(row["step"], row[name]) for row in rows if name in row])
-            if len(points):
-                marker = "." if name in VALIDATION_NAMES else None
-                axes.plot(points[:, 0], points[:, 1], label=name, marker=marker)
-        axes.set_title(title)
-        axes.set_xlabel("step")
-        axes.grid(alpha=0.3)
-        if axes.lines:
-            axes.legend()
+    height = math.ceil(len(panels) / 2)
+    figure = Figure(figsize=(10, 3 * height), layout="constrained")
+    grid = figure.subplots(height, 2)
+    for axes in list(grid.flat)[len(panels) :]:
+        axes.remove()
+    for axes, (title, names) in zip(grid.flat, panels.items(), strict=False):
+        _draw_panel(axes, title, names, rows)
     png = io.BytesIO()
     figure.savefig(png, format="png", dpi=100)
     write_atomically(path, png.getvalue())
+
+
+def _draw_panel(axes: Any, title: str, names: Sequence[str], rows: list[Row]) -> None:
+    for name in names:
+        points = np.array([(row["step"], row[name]) for row in rows if name in row])
+        if len(points):
+            marker = "." if name in VALIDATION_NAMES else None
+            axes.plot(points[:, 0], points[:, 1], label=name, marker=marker)
+    axes.set_title(title)
+    axes.set_xlabel("step")
+    axes.grid(alpha=0.3)
+    if axes.lines:
+        axes.legend()
 
 
 class TensorBoard:

@@ -10,6 +10,7 @@ from tfpix2pix.progress import Progress
 from tfpix2pix.training.checkpoints import Checkpoints
 from tfpix2pix.training.datasets import RunData
 from tfpix2pix.training.loop import LossRecorder, NonFiniteLossError
+from tfpix2pix.training.objectives import build_objective
 from tfpix2pix.training.pairs_sheet import pairs_sheet
 from tfpix2pix.training.records import MetricsFile, Row, TensorBoard, plot_losses
 from tfpix2pix.training.run_folder import RunFolder
@@ -33,14 +34,15 @@ class Reporter:
         self._folder = folder
         self._state = state
         self._data = data
-        self._recorder = LossRecorder(settings.train.batch_size)
+        self._objective = build_objective(settings.train)
+        self._recorder = LossRecorder(settings.train.batch_size, self._objective.loss_names)
         self._checkpoints = checkpoints
         self._progress = progress
         self._metrics = MetricsFile(folder.metrics)
         if self._step > 0:
             self._metrics.truncate(self._step)
         self._tensorboard = TensorBoard(folder.tensorboard)
-        self._validate = make_validator(state.networks.generator, data.formats)
+        self._validate = make_validator(state.predictor, data.formats)
         self._names, self._inputs, self._targets = data.sample_pairs(settings.train.sample_pairs)
         self._row: Row = {}
         self.validation: dict[str, float] = {}
@@ -58,7 +60,7 @@ class Reporter:
         return min(every - step % every for every, _ in self._schedule)
 
     def after_steps(self, step: int, losses: tf.Tensor, seconds: float, *, last: bool) -> None:
-        """Notes the losses [N, 4] of the last N steps, and does what is due after `step`."""
+        """Notes the losses [N, K] of the last N steps, and does what is due after `step`."""
         self._recorder.add(step, losses, seconds)
         self._progress.advance(len(losses))
         for every, action in self._schedule:
@@ -85,6 +87,8 @@ class Reporter:
             f"{model.count_params() / 1e6:.1f} M parameters"
             for model in (networks.generator, networks.discriminator)
         )
+        if not self._objective.has_discriminator:
+            discriminator = "none"
         self._progress.say(
             f"{len(data.train.pairs)} pairs to train on, {len(held_out)} to validate with; "
             f"{data.formats.input.describe()} to {data.formats.target.describe()}; "
@@ -126,9 +130,7 @@ class Reporter:
     def draw(self) -> None:
         """Writes a sample grid and the curves."""
         self._write_row()
-        grid = sample_grid(
-            self._state.networks.generator, self._inputs, self._targets, self._data.formats
-        )
+        grid = sample_grid(self._state.predictor, self._inputs, self._targets, self._data.formats)
         png = png_bytes(grid)
         write_atomically(self._folder.samples / f"step_{self._step:07d}.png", png)
         write_atomically(self._folder.samples / "latest.png", png)

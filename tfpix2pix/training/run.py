@@ -3,8 +3,9 @@
 import contextlib
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 
@@ -18,11 +19,12 @@ from tfpix2pix.training.checkpoints import Checkpoints
 from tfpix2pix.training.datasets import RunData, open_run_data
 from tfpix2pix.training.device import choose_jit, one_device_strategy
 from tfpix2pix.training.loop import execution, run_loop
+from tfpix2pix.training.objectives import build_objective, build_perceptual
 from tfpix2pix.training.reporter import Reporter
 from tfpix2pix.training.run_folder import RunFolder
 from tfpix2pix.training.signals import StopRequest, stop_on_signals
 from tfpix2pix.training.state import TrainState
-from tfpix2pix.training.step import make_train_step
+from tfpix2pix.training.step import TrainStep, make_train_step
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,18 +63,26 @@ def train(settings: Settings, run_dir: str | Path) -> TrainResult:
         return _train(settings, folder, open_run_data(settings.data), restore=False)
 
 
-def resume(run_dir: str | Path, *, steps: int | None = None) -> TrainResult:
+def resume(
+    run_dir: str | Path,
+    *,
+    steps: int | None = None,
+    changes: Mapping[str, Any] | None = None,
+) -> TrainResult:
     """Continues the run in a run folder with its own settings, as if it had never stopped.
 
     Args:
         run_dir: the run folder.
         steps: a new length in steps, to train longer.
+        changes: settings by name, of a run of imported weights that has not trained yet.
 
     Raises:
         UserError: there is no run, its data have changed, or a loss became NaN.
     """
     folder = RunFolder(Path(run_dir))
-    settings = folder.settings()
+    settings = folder.settings(changes)
+    if changes:
+        settings = dataclasses.replace(settings, data=_absolute(settings.data))
     if steps is not None:
         length = dataclasses.replace(settings.train, steps=steps, epochs=None)
         settings = dataclasses.replace(settings, train=length)
@@ -130,6 +140,7 @@ def _train(settings: Settings, folder: RunFolder, data: RunData, *, restore: boo
     strategy = one_device_strategy()
     with strategy.scope():
         state = TrainState(settings, total_steps, data.formats)
+        execute = execution(_train_step(settings, state, data, strategy))
     checkpoints = Checkpoints(state, folder.checkpoints, settings.train.keep_checkpoints)
     with _naming_broken_pairs(data, settings.train, state), stop_on_signals() as stop:
         if restore:
@@ -140,7 +151,7 @@ def _train(settings: Settings, folder: RunFolder, data: RunData, *, restore: boo
         with contextlib.closing(Progress(state.steps_done, total_steps)) as progress:
             reporter = Reporter(settings, folder, state, data, checkpoints, progress)
             reporter.describe(f"{settings.train.precision}, {shown}")
-            _run(settings, state, data, strategy, total_steps, reporter, stop)
+            _run(settings, state, data, execute, strategy, total_steps, reporter, stop)
         finished = state.steps_done == total_steps
         return TrainResult(
             folder.path,
@@ -152,17 +163,15 @@ def _train(settings: Settings, folder: RunFolder, data: RunData, *, restore: boo
         )
 
 
-def _run(
-    settings: Settings,
-    state: TrainState,
-    data: RunData,
-    strategy: tf.distribute.Strategy,
-    total_steps: int,
-    reporter: Reporter,
-    stop: StopRequest,
-) -> None:
-    """Trains from the step that the state is at, to the end or until asked to stop."""
-    train_step = make_train_step(
+def _train_step(
+    settings: Settings, state: TrainState, data: RunData, strategy: tf.distribute.Strategy
+) -> TrainStep:
+    """The step that the settings describe.
+
+    Raises:
+        UserError: the perceptual loss does not fit the images, or lacks its weights.
+    """
+    return make_train_step(
         state.networks,
         crop_size=settings.data.crop_size,
         mirror=settings.data.mirror,
@@ -170,18 +179,34 @@ def _run(
         rotate=settings.data.rotate,
         formats=data.formats,
         diff_augment=settings.train.diff_augment,
-        l1_weight=settings.train.l1_weight,
+        objective=build_objective(settings.train),
+        perceptual=build_perceptual(settings, data.formats),
         update=settings.train.update,
+        pool=state.pool,
+        ema_decay=settings.train.ema_decay,
         seed=settings.train.seed,
         strategy=strategy,
         jit=settings.train.jit == "on",
     )
+
+
+def _run(
+    settings: Settings,
+    state: TrainState,
+    data: RunData,
+    execute: Callable[..., tf.Tensor],
+    strategy: tf.distribute.Strategy,
+    total_steps: int,
+    reporter: Reporter,
+    stop: StopRequest,
+) -> None:
+    """Trains from the step that the state is at, to the end or until asked to stop."""
     batches = data.training_batches(settings.train, state.steps_done, total_steps)
     if state.steps_done == 0:
         reporter.start()
     run_loop(
         state,
-        execution(train_step),
+        execute,
         strategy.experimental_distribute_dataset(batches),
         total_steps=total_steps,
         steps_per_execution=settings.train.steps_per_execution,

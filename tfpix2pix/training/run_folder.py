@@ -13,20 +13,18 @@ tensorboard/       if TensorBoard is installed
 
 import contextlib
 import dataclasses
-import importlib.metadata
 import itertools
 import json
-import platform
-import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfpix2pix.config import Settings, dump_settings, load_settings
+from tfpix2pix.config import Settings, dump_settings, resolve
 from tfpix2pix.data.formats import RGB_PAIRS, PairFormat
 from tfpix2pix.errors import UserError
 from tfpix2pix.files import locked, write_atomically, writing
+from tfpix2pix.training.environment import environment
 
 if TYPE_CHECKING:
     from tfpix2pix.data.pairs import Pairs
@@ -42,6 +40,11 @@ class RunFolder:
     def config(self) -> Path:
         """All settings."""
         return self.path / "config.yaml"
+
+    @property
+    def environment(self) -> Path:
+        """What the run computes with."""
+        return self.path / "environment.json"
 
     @property
     def data(self) -> Path:
@@ -82,18 +85,30 @@ class RunFolder:
         """Whether a run was started here."""
         return self.config.exists()
 
-    def settings(self) -> Settings:
+    def settings(self, changes: Mapping[str, Any] | None = None) -> Settings:
         """The settings of the run here.
+
+        Args:
+            changes: settings by name, laid over them.
 
         Raises:
             UserError: there is no run here.
+            SettingsError: the changes cannot be used.
         """
         if not self.exists():
             raise UserError(
                 f"{self.path} is not a run folder: it holds no config.yaml. "
                 "A run folder is what tfpix2pix-train makes"
             )
-        return load_settings(self.config)
+        return resolve(file=self.config, flags=changes)
+
+    def awaits_pairs(self) -> bool:
+        """Whether the weights here were imported, and no pairs are known that they train on.
+
+        Raises:
+            UserError: the record of the data is damaged.
+        """
+        return self.data.exists() and self._read_data()["train_pairs"] is None
 
     def check_free(self) -> None:
         """Makes the folder, and refuses one that holds a run already.
@@ -138,8 +153,8 @@ class RunFolder:
         """
         if not self.exists():
             text = json.dumps(environment(), indent=2) + "\n"
-            write_atomically(self.path / "environment.json", text)
-        if not self.exists() or not self.data.exists():
+            write_atomically(self.environment, text)
+        if not self.exists() or not self.data.exists() or self.awaits_pairs():
             write_atomically(self.data, json.dumps(_facts(pairs), indent=2) + "\n")
         # Last, since its presence says that a run was started.
         write_atomically(self.config, dump_settings(settings))
@@ -173,6 +188,9 @@ class RunFolder:
         if not self.exists() or not self.data.exists():
             return
         then, now = self._read_data(), _facts(pairs)
+        if then["train_pairs"] is None:
+            _check_channels(self.formats(), pairs)
+            return
         if then["format"] != now["format"]:
             raise UserError(
                 f"the images in {pairs.origin} are not what they were when this run began: "
@@ -197,6 +215,20 @@ def _facts(pairs: "Pairs") -> dict[str, Any]:
     return json.loads(json.dumps(facts))  # as it will be read back: JSON knows no tuples
 
 
+def _check_channels(formats: PairFormat, pairs: "Pairs") -> None:
+    """Imported networks take images of so many channels, of whatever type."""
+    wanted, found = (
+        (pair.input.network_channels, pair.target.network_channels)
+        for pair in (formats, pairs.format)
+    )
+    if wanted != found:
+        raise UserError(
+            f"the images in {pairs.origin} are {_describe(pairs.format)}, which networks see as "
+            f"{found[0]} to {found[1]} channels; the imported weights are for {wanted[0]} to "
+            f"{wanted[1]}: give other data, or --input-channels and --output-channels"
+        )
+
+
 def _describe(formats: PairFormat) -> str:
     return f"{formats.input.describe()} to {formats.target.describe()}"
 
@@ -217,33 +249,3 @@ def claim_run_folder(parent: Path, name: str) -> RunFolder:
                 folder.mkdir()
                 return RunFolder(folder)
     raise AssertionError("unreachable")
-
-
-def environment() -> dict[str, object]:
-    """Versions, devices and, from a git checkout, the revision of this package."""
-    # Imported here, so that commands can look at run folders before the slow import.
-    import tensorflow as tf
-
-    packages = ("tfpix2pix", "tensorflow", "keras", "tensorflow-datasets", "numpy")
-    return {
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "packages": {name: importlib.metadata.version(name) for name in packages},
-        "devices": [device.name for device in tf.config.list_physical_devices()],
-        "git_revision": _git_revision(),
-    }
-
-
-def _git_revision() -> str | None:
-    here = Path(__file__).parent
-    try:
-        answer = subprocess.run(
-            ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=40"],
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return answer.stdout.strip() or None

@@ -3,6 +3,7 @@
 from typing import Any, Literal
 
 import keras
+from keras import ops
 
 from tfpix2pix.models.convolutions.matmul import strided_convolution, transposed_convolution
 from tfpix2pix.models.convolutions.winograd import winograd_convolution
@@ -60,18 +61,35 @@ class Conv2DTranspose(keras.layers.Conv2DTranspose):
         super().__init__(*args, **kwargs)
         self.implementation = implementation
 
-    def call(self, inputs: Any) -> Any:
+    def convolution_op(self, inputs: Any, kernel: Any) -> Any:
         """Convolves [B, H, W, C] features."""
-        if choose_implementation(self, inputs.shape) != "matmul":
-            return super().call(inputs)
-        outputs = transposed_convolution(inputs, self.kernel)
-        if self.use_bias:
-            outputs = outputs + self.bias
-        return self.activation(outputs)
+        if choose_implementation(self, inputs.shape) == "matmul":
+            return transposed_convolution(inputs, kernel)
+        return ops.conv_transpose(
+            inputs,
+            kernel,
+            strides=list(self.strides),
+            padding=self.padding,
+            output_padding=self.output_padding,
+            dilation_rate=self.dilation_rate,
+            data_format=self.data_format,
+        )
+
+    def call(self, inputs: Any) -> Any:
+        """Convolves [B, H, W, C] features, adds the bias and activates."""
+        return finish(self, self.convolution_op(inputs, self.kernel))
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
         return super().get_config() | {"implementation": self.implementation}
+
+
+def finish(layer: Conv2D | Conv2DTranspose, x: Any) -> Any:
+    """What follows a convolution, as in Keras: the bias and the activation, where there are."""
+    if layer.use_bias:
+        first = layer.data_format == "channels_first"
+        x = ops.add(x, ops.reshape(layer.bias, (1, -1, 1, 1) if first else (1, 1, 1, -1)))
+    return x if layer.activation is None else layer.activation(x)
 
 
 def choose_implementation(

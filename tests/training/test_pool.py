@@ -1,0 +1,84 @@
+"""The pool against a plain simulation given the same bits."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfpix2pix.data.augment import Stream, random_bits
+from tfpix2pix.training.pool import ImagePool
+
+
+def pair(number):
+    """A pair of images that hold their own number."""
+    return np.full((2, 3, 1), number, np.float32), np.full((2, 3, 2), -number, np.float32)
+
+
+def simulated(size, batches):
+    """What a pool hands out, as numbers, by CycleGAN's rule."""
+    held, given = [], []
+    for step, numbers in enumerate(batches):
+        bits = random_bits([2, len(numbers)], tf.constant([7, step], tf.int64), Stream.POOL)
+        for number, (coin, place) in zip(numbers, bits.numpy().T, strict=True):
+            if len(held) < size:
+                held.append(number)
+                given.append(number)
+            elif coin < 0:
+                given.append(held[place % size])
+                held[place % size] = number
+            else:
+                given.append(number)
+    return given
+
+
+@pytest.mark.parametrize("how", ["eager", "graph", "xla"])
+@pytest.mark.parametrize(("size", "batch_size"), [(1, 1), (3, 1), (4, 3), (2, 5)])
+def test_what_is_handed_out_is_that_of_a_plain_pool(size, batch_size, how):
+    pool = ImagePool(size, (2, 3), 1, 2)
+    exchange = {
+        "eager": pool.exchange,
+        "graph": tf.function(pool.exchange),
+        "xla": tf.function(pool.exchange, jit_compile=True),
+    }[how]
+    batches = np.arange(1, 1 + 20 * batch_size).reshape(20, batch_size)
+    given = []
+    for step, numbers in enumerate(batches):
+        inputs, generated = (
+            tf.constant(np.stack(images))
+            for images in zip(*(pair(n) for n in numbers), strict=True)
+        )
+        answer = exchange(inputs, generated, tf.constant([7, step], tf.int64))
+        # Whole pairs: every pixel is of the same one.
+        for i in range(batch_size):
+            (number,) = np.unique(answer[0][i])
+            np.testing.assert_array_equal(answer[1][i], pair(number)[1])
+            given.append(int(number))
+    assert given == simulated(size, batches)
+    assert any(number not in row for number, row in zip(given, batches[:, :1], strict=False))
+
+
+def test_half_of_the_answers_are_earlier_ones():
+    given = simulated(5, np.arange(4000).reshape(-1, 1))
+    earlier = np.mean(np.array(given[5:]) != np.arange(5, 4000))
+    assert abs(earlier - 0.5) < 0.03
+
+
+def test_no_gradient_flows_through_the_pool():
+    pool = ImagePool(2, (2, 3), 1, 2)
+    image = tf.ones([1, 2, 3, 2])
+    with tf.GradientTape() as tape:
+        tape.watch(image)
+        _, given = pool.exchange(tf.ones([1, 2, 3, 1]), image * 2, tf.constant([0, 0]))
+    assert tape.gradient(given, image) is None
+
+
+def test_its_variables_are_all_its_state():
+    one, other = (ImagePool(2, (2, 3), 1, 2) for _ in range(2))
+    batch = [tf.constant(np.stack([image])) for image in pair(5)]
+    for step in range(3):
+        one.exchange(*batch, tf.constant([0, step]))
+    for name, variable in one.variables.items():
+        other.variables[name].assign(variable)
+    new = [tf.constant(np.stack([image])) for image in pair(6)]
+    for step in range(3, 9):
+        given = [pool.exchange(*new, tf.constant([0, step]))[1] for pool in (one, other)]
+        np.testing.assert_array_equal(*given)

@@ -1,0 +1,1 @@
+"""Sets of runs that differ in named options, trained one after another and laid side by side."""

@@ -1,0 +1,156 @@
+"""Trains the runs of a set one after another, and writes its table and sheet after each."""
+
+import dataclasses
+import gc
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+
+from tfpix2pix.ablation.checks import check_unchanged
+from tfpix2pix.ablation.outcomes import (
+    CommonPairs,
+    Outcome,
+    open_common_pairs,
+    read_failure,
+    read_outcome,
+)
+from tfpix2pix.ablation.recipe import SHEET, TABLE, TABLE_FOR_READING, Recipe, RecipeSet
+from tfpix2pix.ablation.sheet import Column, comparison_sheet
+from tfpix2pix.ablation.table import csv_table, markdown_table
+from tfpix2pix.errors import SettingsError, UserError
+from tfpix2pix.files import locked, write_atomically
+from tfpix2pix.progress import say
+from tfpix2pix.training.build import check_image_size
+from tfpix2pix.training.run import resume, train
+from tfpix2pix.training.run_folder import RunFolder
+from tfpix2pix.training.samples import png_bytes
+
+
+@dataclasses.dataclass(frozen=True)
+class SetResult:
+    """How a set ended.
+
+    Attributes:
+        outcomes: of every recipe, in order.
+        stopped_by: number of the signal that stopped it, or None.
+    """
+
+    outcomes: tuple[Outcome, ...]
+    stopped_by: int | None = None
+
+    def count(self, status: str) -> int:
+        """How many runs are `done`, `failed` or `waiting`."""
+        return sum(outcome.status == status for outcome in self.outcomes)
+
+
+def run_set(recipe_set: RecipeSet, output: Path, names: Sequence[str] | None = None) -> SetResult:
+    """Trains what is not done yet; a run that fails does not keep the others from being trained.
+
+    SIGINT and SIGTERM stop the set after a checkpoint, and called again it goes on from there.
+
+    Args:
+        recipe_set: the runs.
+        output: the folder of their run folders, the table and the sheet.
+        names: of the recipes to train; default: all. The table has all of them.
+
+    Raises:
+        UserError: the data cannot be used, the folder cannot be written or is in use, or holds
+            runs with other settings.
+    """
+    check_unchanged(recipe_set, output)
+    in_use = f"{output} is in use by another process: wait for it, or choose another --output"
+    with locked(output / ".lock", in_use):
+        pairs = open_common_pairs(recipe_set.recipes[0].settings)
+        _check_sizes(recipe_set, pairs)
+        return _Running(recipe_set, output, pairs).run(names)
+
+
+class _Running:
+    """A set under way."""
+
+    def __init__(self, recipe_set: RecipeSet, output: Path, pairs: CommonPairs):
+        self._set = recipe_set
+        self._output = output
+        self._pairs = pairs
+        self._outcomes = {recipe.name: self._read_outcome(recipe) for recipe in recipe_set.recipes}
+
+    def run(self, names: Sequence[str] | None) -> SetResult:
+        self._write()
+        for number, recipe in enumerate(self._set.recipes, start=1):
+            if names is not None and recipe.name not in names:
+                continue
+            where = f"run {number} of {len(self._set.recipes)}, {recipe.name}"
+            if self._outcomes[recipe.name].status == "done":
+                say(f"{where}: done already")
+                continue
+            say(where)
+            stopped_by = self._train(recipe)
+            self._write()
+            if stopped_by is not None:
+                return SetResult(tuple(self._outcomes.values()), stopped_by)
+        return SetResult(tuple(self._outcomes.values()))
+
+    def _train(self, recipe: Recipe) -> int | None:
+        """Trains a run to its end; returns the number of the signal that stopped it, or None."""
+        folder = self._folder(recipe)
+        try:
+            go_on = folder.exists()
+            result = resume(folder.path) if go_on else train(recipe.settings, folder.path)
+        except UserError as error:
+            say(f"failed: {error}")
+            self._outcomes[recipe.name] = read_failure(recipe, folder, error)
+            return None
+        finally:
+            _forget_networks()
+        self._outcomes[recipe.name] = self._read_outcome(recipe)
+        return result.stopped_by
+
+    def _read_outcome(self, recipe: Recipe) -> Outcome:
+        folder = self._folder(recipe)
+        try:
+            return read_outcome(recipe, folder, self._pairs)
+        except UserError as error:
+            return read_failure(recipe, folder, error)
+        finally:
+            _forget_networks()
+
+    def _folder(self, recipe: Recipe) -> RunFolder:
+        return RunFolder(self._output / recipe.name)
+
+    def _write(self) -> None:
+        """Writes the table and, once there is an answer to show, the sheet."""
+        outcomes = list(self._outcomes.values())
+        what = (self._set.axes, outcomes, self._pairs.baseline)
+        write_atomically(self._output / TABLE, csv_table(*what))
+        write_atomically(self._output / TABLE_FOR_READING, markdown_table(*what))
+        answers = [
+            Column(_caption(outcome.recipe), outcome.answers)
+            for outcome in outcomes
+            if outcome.answers is not None
+        ]
+        if answers:
+            inputs, targets = self._pairs.shown()
+            common = [Column(["input"], inputs), Column(["target"], targets)]
+            write_atomically(self._output / SHEET, png_bytes(comparison_sheet(common, answers)))
+
+
+def _caption(recipe: Recipe) -> list[str]:
+    """Its options; of a bare number, the axis too."""
+    options = recipe.options.items()
+    return [f"{axis} {option}" if option.isdecimal() else option for axis, option in options]
+
+
+def _check_sizes(recipe_set: RecipeSet, pairs: CommonPairs) -> None:
+    """Refuses recipes whose networks do not take the images, before the first run starts."""
+    for recipe in recipe_set.recipes:
+        try:
+            check_image_size(recipe.settings.model, pairs.settings.crop_size)
+        except SettingsError as error:
+            raise SettingsError(f"{recipe_set.path}: recipe {recipe.name}: {error}") from error
+
+
+def _forget_networks() -> None:
+    """Lets go of a run's networks and graphs, which Keras and TensorFlow keep otherwise."""
+    keras.utils.clear_session()
+    gc.collect()

@@ -1,0 +1,78 @@
+"""Which image sizes the generators take."""
+
+MAX_DEFAULT_DEPTH = 8
+
+
+def default_depth(height: int, width: int) -> int:
+    """Stride-2 layers that bring the smaller side to 1, but 8 at most (256 -> 1)."""
+    return max(1, min(MAX_DEFAULT_DEPTH, min(height, width).bit_length() - 1))
+
+
+def checked_depth(height: int, width: int, depth: int | None) -> int:
+    """The depth of a U-Net of this image size, by default as deep as `default_depth` says.
+
+    Raises:
+        ValueError: so many halvings do not divide the size; the message names sizes that fit.
+    """
+    _check_depth(depth)
+    wanted = default_depth(height, width) if depth is None else depth
+    if min(height, width) >= 2 and _divides(height, width, wanted):
+        return wanted
+    fitting = _fitting_size(max(height, 2), max(width, 2), depth)
+    depths = [d for d in range(2, wanted) if _divides(height, width, d)]
+    hint = f" (this size works with depth={depths[-1]})" if depths else ""
+    raise ValueError(_refusal((height, width), wanted, 2**wanted, fitting, hint))
+
+
+def check_resnet_size(height: int, width: int, depth: int, *, halvings: int | None = None) -> None:
+    """Refuses images that a ResNet generator does not give back at their size.
+
+    Args:
+        height: of the image.
+        width: of the image.
+        depth: stride-2 layers of the generator.
+        halvings: of the image down to the deepest map, where they are more than `depth`.
+
+    Raises:
+        ValueError: too small, or no multiple; the message names a size that fits.
+    """
+    _check_depth(depth)
+    multiple = 2 ** (depth if halvings is None else halvings)
+    # A reflection needs two pixels on the deepest map.
+    sides = [max(2, round(side / multiple)) * multiple for side in (height, width)]
+    if sides == [height, width]:
+        return
+    if height % multiple == width % multiple == 0:
+        raise ValueError(
+            f"image size {height}x{width} is too small for a generator of depth {depth}: "
+            f"use at least {2 * multiple}x{2 * multiple}"
+        )
+    raise ValueError(_refusal((height, width), depth, multiple, (sides[0], sides[1]), ""))
+
+
+def _refusal(
+    size: tuple[int, int], depth: int, multiple: int, fitting: tuple[int, int], hint: str
+) -> str:
+    return (
+        f"image size {size[0]}x{size[1]} does not fit a generator of depth {depth}: height and "
+        f"width must be multiples of {multiple}, such as {fitting[0]}x{fitting[1]}{hint}"
+    )
+
+
+def _check_depth(depth: int | None) -> None:
+    if depth is not None and depth < 1:
+        raise ValueError(f"depth must be at least 1, not {depth}")
+
+
+def _divides(height: int, width: int, depth: int) -> bool:
+    return height % 2**depth == 0 and width % 2**depth == 0
+
+
+def _fitting_size(height: int, width: int, depth: int | None) -> tuple[int, int]:
+    """The nearest size that fits; where no depth is given, one that fits its own default."""
+    while True:
+        multiple = 2 ** (depth or default_depth(height, width))
+        if height % multiple == 0 and width % multiple == 0:
+            return height, width
+        height = max(multiple, round(height / multiple) * multiple)
+        width = max(multiple, round(width / multiple) * multiple)

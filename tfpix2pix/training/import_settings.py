@@ -1,0 +1,91 @@
+"""The settings and the place of a run that begins with imported weights, without TensorFlow."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from tfpix2pix.config import Settings, resolve
+from tfpix2pix.config.loading import SECTION_OF
+from tfpix2pix.data.sources import IMPORTED
+from tfpix2pix.errors import SettingsError, UserError
+
+# How the reference trains, with which an imported run goes on.
+PRESET = "pytorch"
+# The reference resizes to 286 and crops 256.
+LOAD_FOR_CROP = 286 / 256
+DEFAULT_SIZE = 256
+
+
+def import_settings(
+    given: Mapping[str, Any],
+    recognized: Mapping[str, Any] = MappingProxyType({}),
+    default_size: int = DEFAULT_SIZE,
+) -> Settings:
+    """Lays what was given over the reference's settings, and what was recognized over both.
+
+    The run has no data and no length unless they are given.
+
+    Args:
+        given: settings by name, as flags give them.
+        recognized: those that the weights fix.
+        default_size: of the networks, where none is given.
+
+    Raises:
+        SettingsError: a given setting is wrong, or contradicts the weights.
+    """
+    for name in sorted(given.keys() & recognized.keys()):
+        _check_agreement(name, given[name], recognized[name])
+    flags = {"data": IMPORTED, "steps": None, "epochs": None, **_sizes(given, default_size)}
+    dropout = {**given, **recognized}.get("dropout")
+    if dropout is not None and float(dropout) == 0:
+        flags["dropout_at_prediction"] = False
+    if recognized.get("norm") == "instance":
+        # As the reference makes a new discriminator.
+        flags["discriminator_bias"] = "all"
+    return resolve(PRESET, flags={**flags, **given, **recognized})
+
+
+def check_new_folder(path: Path) -> None:
+    """Refuses a folder that is there already and holds anything.
+
+    Raises:
+        UserError: it does, or it cannot be looked into.
+    """
+    try:
+        taken = path.exists() and (not path.is_dir() or any(path.iterdir()))
+    except OSError as error:
+        raise UserError(f"cannot look into {path}: {error.strerror}") from error
+    if taken:
+        raise UserError(f"{path} is there already: choose a new folder")
+
+
+def _check_agreement(name: str, given: Any, recognized: Any) -> None:
+    value = _value(name, given)
+    if value != recognized:
+        flag = "--" + name.replace("_", "-")
+        raise SettingsError(
+            f"{flag} {value}: the weights are of a network of {name} {_shown(recognized)}; "
+            f"leave {flag} out"
+        )
+
+
+def _value(name: str, given: Any) -> Any:
+    """What a flag says, in the setting's type."""
+    return getattr(getattr(resolve(flags={name: given}), SECTION_OF[name]), name)
+
+
+def _shown(value: Any) -> str:
+    return "none (its name says it)" if value is None else str(value)
+
+
+def _sizes(given: Mapping[str, Any], default_size: int) -> dict[str, Any]:
+    """`load_size` and `crop_size`, each made of the other where only one is given."""
+    if "crop_size" in given and "load_size" in given:
+        return {}
+    if "load_size" in given:
+        load = resolve(flags={"load_size": given["load_size"], "crop_size": 16}).data.load_size
+        return {"crop_size": tuple(min(side, default_size) for side in load)}
+    crop = given.get("crop_size", default_size)
+    crop = resolve(flags={"crop_size": crop, "load_size": crop}).data.crop_size
+    return {"crop_size": crop, "load_size": tuple(round(side * LOAD_FOR_CROP) for side in crop)}

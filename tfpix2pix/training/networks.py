@@ -1,0 +1,83 @@
+"""The networks that are trained, with their optimizers."""
+
+import dataclasses
+import functools
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfpix2pix.losses.objective import Judgement
+from tfpix2pix.models.discriminators import feature_model
+
+
+@dataclasses.dataclass(frozen=True)
+class Networks:
+    """The two networks and their optimizers.
+
+    Attributes:
+        generator: of input images.
+        discriminator: of `[input_image, image]`, or of `[image]` alone.
+        generator_optimizer: the generator's.
+        discriminator_optimizer: the discriminator's.
+        average: a second generator, built like the first, for the moving average of its weights.
+    """
+
+    generator: keras.Model
+    discriminator: keras.Model
+    generator_optimizer: keras.optimizers.Optimizer
+    discriminator_optimizer: keras.optimizers.Optimizer
+    average: keras.Model | None = None
+
+    def build_optimizers(self) -> None:
+        """Makes the optimizers' variables, which must exist before a checkpoint restores them."""
+        for optimizer, model in (
+            (self.generator_optimizer, self.generator),
+            (self.discriminator_optimizer, self.discriminator),
+        ):
+            if not optimizer.built:
+                optimizer.build(model.trainable_variables)
+
+    def judge(
+        self, input_image: tf.Tensor, image: tf.Tensor, *, features: bool = False
+    ) -> Judgement:
+        """The discriminator's answer, in training, to the target or to a generated image.
+
+        Args:
+            input_image: float32 [B, H, W, C]; ignored by a discriminator of images alone.
+            image: float32 [B, H, W, C'].
+            features: whether its layers' outputs are wanted too.
+        """
+        inputs = [input_image, image][-len(self.discriminator.inputs) :]
+        if features:
+            scales = self.feature_model(inputs, training=True)
+            return Judgement([s[-1] for s in scales], [list(s[:-1]) for s in scales])
+        logits = self.discriminator(inputs, training=True)
+        return Judgement(list(logits) if isinstance(logits, (list, tuple)) else [logits], [])
+
+    @functools.cached_property
+    def feature_model(self) -> keras.Model:
+        """The discriminator, answering with its layers' outputs."""
+        return feature_model(self.discriminator)
+
+    def generator_gradients(self, tape: tf.GradientTape, loss: tf.Tensor, scale: float) -> Any:
+        """Of `scale` times the loss, as the generator's optimizer takes them."""
+        return _gradients(tape, loss, scale, self.generator, self.generator_optimizer)
+
+    def discriminator_gradients(self, tape: tf.GradientTape, loss: tf.Tensor, scale: float) -> Any:
+        """Of `scale` times the loss, as the discriminator's optimizer takes them."""
+        return _gradients(tape, loss, scale, self.discriminator, self.discriminator_optimizer)
+
+
+def _gradients(
+    tape: tf.GradientTape,
+    loss: tf.Tensor,
+    loss_scale: float,
+    model: keras.Model,
+    optimizer: keras.optimizers.Optimizer,
+) -> list[tf.Tensor]:
+    # Keras' optimizers take gradients in the order of the variables they were built with. For
+    # float16 they want them scaled up, lest small ones vanish, and scale them back themselves.
+    scale = optimizer.scale_loss(tf.constant(loss_scale))
+    variables = [variable.value for variable in model.trainable_variables]
+    return tape.gradient(loss, variables, output_gradients=scale)
