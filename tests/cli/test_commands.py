@@ -174,12 +174,18 @@ def test_presets_are_listed_and_printed(capsys):
         "edges2shoes",
         "facades",
         "maps",
+        "paper",
+        "pytorch",
+        "tf-tutorial",
+        "torch",
     ]
     assert cli.main(["presets", "facades"]) == 0
     assert "epochs: 200" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", ["train", "predict", "export", "prepare", "presets"])
+@pytest.mark.parametrize(
+    "command", ["train", "predict", "export", "prepare", "presets", "import", "ablate"]
+)
 def test_every_command_has_help_with_an_example(command, capsys):
     assert cli.main([command, "--help"]) == 0
     assert f"tfpix2pix {command}" in capsys.readouterr().out.replace("tfpix2pix-", "tfpix2pix ")

@@ -16,7 +16,7 @@ from parity import (
     differences,
     without_dropout,
 )
-from torch_reference import PatchGan, Resnet, Unet, draw, lsgan, train_step, vanilla
+from torch_reference import PatchGan, PixelGan, Resnet, Unet, draw, lsgan, train_step, vanilla
 
 from tfpix2pix.losses import Objective
 from tfpix2pix.models.exchange.recognize import recognize

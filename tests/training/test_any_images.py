@@ -87,8 +87,9 @@ def test_answers_are_of_the_targets_type(name, tmp_path):
     expected = expected_answer(run_dir, read_image(source).pixels)
     if dtype == "float32":  # compiled and eager sums differ in the last bits
         np.testing.assert_allclose(answer, expected, atol=4000 * 1e-5)
-    else:
-        np.testing.assert_array_equal(answer, expected)
+    else:  # a rounding step of 65535 shows them too
+        tolerance = 1 if dtype == "uint16" else 0
+        np.testing.assert_allclose(answer, expected, rtol=0, atol=tolerance)
     grid = np.asarray(Image.open(run_dir / "samples" / "latest.png"))
     assert grid.shape == (2 * 16 + 4, 3 * 16 + 2 * 4, 3)
 

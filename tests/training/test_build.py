@@ -146,6 +146,14 @@ def test_every_setting_of_the_model_is_used():
         assert described(dataclasses.replace(base, **{name: value})) != usual, name
 
 
+def test_a_generator_needs_no_discriminator_of_its_size():
+    """`predict` builds it for photos that are smaller than what was trained on."""
+    settings = ModelSettings(base_filters=2, depth=3, n_layers=6)
+    assert build_generator(settings, (16, 16)).output_shape == (None, 16, 16, 3)
+    with pytest.raises(SettingsError, match="too small for n_layers=6"):
+        build_discriminator(settings, (16, 16))
+
+
 def test_norms_and_biases_of_one_network_leave_the_other_alone():
     settings = small(norm="instance", discriminator_norm="none", generator_bias="all")
     assert len(named(build_generator(settings, (16, 16)), ".*_norm")) == 5

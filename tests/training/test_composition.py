@@ -30,7 +30,7 @@ from tfpix2pix.training.run import resume, train
 from tfpix2pix.training.run_folder import RunFolder
 from tfpix2pix.training.state import TrainState
 
-COUNT = int(os.environ.get("COMPOSITIONS", "8"))
+COUNT = int(os.environ.get("COMPOSITIONS", "5"))
 STEPS = 3
 
 # By generator: sizes that it takes, and depths.
@@ -191,17 +191,19 @@ def check_composition(run_settings, run_dir):
     assert all(math.isfinite(value) for row in rows for value in row.values())
 
     data = open_run_data(run_settings.data)
-    graph = rows[0]
-    compiled = one_step(run_settings, data, jit=True)
+    # Dropout draws in other ways in XLA.
+    model = dataclasses.replace(run_settings.model, dropout=0.0, dropout_at_prediction=False)
+    still = dataclasses.replace(run_settings, model=model)
+    graph, compiled = (one_step(still, data, jit=jit) for jit in (False, True))
     tf.config.run_functions_eagerly(True)
     try:
-        eager = one_step(run_settings, data, jit=False)
+        eager = one_step(still, data, jit=False)
     finally:
         tf.config.run_functions_eagerly(False)
     # Half precision rounds, and compilers round in other places.
     tolerance = {"float32": 1e-3}.get(run_settings.train.precision, 5e-2)
     for losses in (compiled, eager):
-        assert losses.keys() == graph.keys()
+        assert losses.keys() == graph.keys() == rows[0].keys()
         for name, value in graph.items():
             assert losses[name] == pytest.approx(value, rel=tolerance, abs=tolerance), name
 

@@ -1,13 +1,11 @@
 """Trains the runs of a set one after another, and writes its table and sheet after each."""
 
 import dataclasses
-import gc
 from collections.abc import Sequence
 from pathlib import Path
 
-import keras
-
 from tfpix2pix.ablation.checks import check_unchanged
+from tfpix2pix.ablation.forgetting import networks_forgotten
 from tfpix2pix.ablation.outcomes import (
     CommonPairs,
     Outcome,
@@ -95,25 +93,23 @@ class _Running:
         """Trains a run to its end; returns the number of the signal that stopped it, or None."""
         folder = self._folder(recipe)
         try:
-            go_on = folder.exists()
-            result = resume(folder.path) if go_on else train(recipe.settings, folder.path)
+            with networks_forgotten():
+                go_on = folder.exists()
+                result = resume(folder.path) if go_on else train(recipe.settings, folder.path)
         except UserError as error:
             say(f"failed: {error}")
             self._outcomes[recipe.name] = read_failure(recipe, folder, error)
             return None
-        finally:
-            _forget_networks()
         self._outcomes[recipe.name] = self._read_outcome(recipe)
         return result.stopped_by
 
     def _read_outcome(self, recipe: Recipe) -> Outcome:
         folder = self._folder(recipe)
         try:
-            return read_outcome(recipe, folder, self._pairs)
+            with networks_forgotten():
+                return read_outcome(recipe, folder, self._pairs)
         except UserError as error:
             return read_failure(recipe, folder, error)
-        finally:
-            _forget_networks()
 
     def _folder(self, recipe: Recipe) -> RunFolder:
         return RunFolder(self._output / recipe.name)
@@ -148,9 +144,3 @@ def _check_sizes(recipe_set: RecipeSet, pairs: CommonPairs) -> None:
             check_image_size(recipe.settings.model, pairs.settings.crop_size)
         except SettingsError as error:
             raise SettingsError(f"{recipe_set.path}: recipe {recipe.name}: {error}") from error
-
-
-def _forget_networks() -> None:
-    """Lets go of a run's networks and graphs, which Keras and TensorFlow keep otherwise."""
-    keras.utils.clear_session()
-    gc.collect()

@@ -15,7 +15,8 @@ EXAMPLES = """examples:
 
 savedmodel writes the next version, exports/demo/1/ at first. Point TensorFlow Serving at
 exports/demo. It answers encoded images of any size. Runs on floats, on more than four channels or
-on crops (resize crop, scale_width_and_crop) are exported to answer arrays of crop_size.
+on crops (resize crop, scale_width_and_crop) are exported to answer arrays of crop_size. Dropout is
+off in every export, whatever dropout_at_prediction says.
 
 pytorch writes latest_net_G.pth and latest_net_D.pth, which pytorch-CycleGAN-and-pix2pix loads, of
 runs whose networks it has: those of --preset pytorch. Needs PyTorch: pip install

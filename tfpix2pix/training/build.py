@@ -154,7 +154,7 @@ def build_generator(
     Raises:
         SettingsError: the image size does not fit it.
     """
-    check_image_size(settings, image_size)
+    size_multiple(settings, image_size)  # photos may be too small for the discriminator
     _keep_remapper_away()
     kind = GENERATORS[settings.generator]
     if dropout_at_prediction is not None:
