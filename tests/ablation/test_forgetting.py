@@ -20,7 +20,7 @@ def make_loss(generator):
 
 def network_and_graph():
     """Weak references to a network's graph and to one of its variables, after a step's work."""
-    generator = unet_generator((32, 32), 3, 3, base_filters=2, depth=3)
+    generator = unet_generator((32, 32), 3, 3, base_filters=2)
     loss = make_loss(generator)
     image = tf.zeros((1, 32, 32, 3))
     with tf.GradientTape() as tape:
@@ -47,7 +47,7 @@ def test_tensorflow_alone_keeps_them():
 
 
 def test_earlier_networks_can_still_be_differentiated():
-    generator = unet_generator((32, 32), 3, 3, base_filters=2, depth=3)
+    generator = unet_generator((32, 32), 3, 3, base_filters=2)
     concrete = make_loss(generator).get_concrete_function(tf.TensorSpec((1, 32, 32, 3)))
     with networks_forgotten():
         network_and_graph()
