@@ -52,7 +52,7 @@ def cases():
             yield pytest.param(architecture, norm, id=f"{architecture.name}-{norm}", marks=marks)
 
 
-@pytest.mark.parametrize(("architecture", "norm"), cases())
+@pytest.mark.parametrize(("architecture", "norm"), list(cases()))
 def test_same_weights_and_images_give_the_same_answer(architecture, norm):
     network = draw(architecture.make(8, norm), seed=1)
     found = differences(network, architecture.small_size)
