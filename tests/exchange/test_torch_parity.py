@@ -16,7 +16,7 @@ from parity import (
     differences,
     without_dropout,
 )
-from torch_reference import PatchGan, PixelGan, Resnet, Unet, draw, lsgan, train_step, vanilla
+from torch_reference import PatchGan, Resnet, Unet, draw, lsgan, train_step, vanilla
 
 from tfpix2pix.losses import Objective
 from tfpix2pix.models.exchange.recognize import recognize
@@ -89,7 +89,7 @@ STEPS = {
     ),
     "resnet_6-batch": (
         lambda: Resnet(6, 8, dropout=0.0),
-        lambda: PixelGan(8, "instance"),
+        lambda: PatchGan(1, 8),
         16,
         vanilla,
     ),

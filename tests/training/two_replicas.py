@@ -30,8 +30,8 @@ def trained_weights(strategy: tf.distribute.Strategy) -> list[np.ndarray]:
         networks = Networks(
             generator,
             patchgan_discriminator(SIZE, base_filters=2, n_layers=1),
-            FusedAdam(0.01, epsilon=0.1),
-            FusedAdam(0.01, epsilon=0.1),
+            FusedAdam(0.01, epsilon=3.0),
+            FusedAdam(0.01, epsilon=3.0),
             average,
         )
         train_step = make_train_step(
@@ -39,7 +39,7 @@ def trained_weights(strategy: tf.distribute.Strategy) -> list[np.ndarray]:
             crop_size=(SIZE, SIZE),
             mirror=False,
             strategy=strategy,
-            pool=ImagePool(1, (SIZE, SIZE), 3, 3),
+            pool=ImagePool(8, (SIZE, SIZE), 3, 3),  # not full: each replica has its own
             ema_decay=0.5,
         )
     # Twice the same pair, so that BatchNorm sees the same statistics on one device and on two.
