@@ -14,6 +14,7 @@ from tfpix2pix.models.blocks import convolution, image_sides, layer_width, leaky
 from tfpix2pix.models.norms import normalization
 from tfpix2pix.models.options import BlockOptions
 from tfpix2pix.models.reflection import Halve
+from tfpix2pix.models.sizes import ImageSizeError
 
 ImageSize = int | tuple[int, int] | None
 
@@ -222,7 +223,7 @@ def check_smallest_size(image_size: ImageSize, n_layers: int, scales: int = 1) -
     ]
     side = _smallest_side(n_layers, scales)
     asked = f"n_layers={n_layers}" + (f" at {scales} scales" if scales > 1 else "")
-    raise ValueError(
+    raise ImageSizeError(
         f"images of {size[0]}x{size[1]} are too small for {asked}: "
         f"use at least {side}x{side}{''.join(hints)}"
     )

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from tfpix2pix.models.options import BlockOptions
+from tfpix2pix.models.sizes import ImageSizeError
 
 # Wu and He 2018, section 4.1, compare fixed channels a group; 16 is their best.
 GROUP_CHANNELS = 16
@@ -99,7 +100,7 @@ NORMS = {
 def _refuse_single_values(x: Any, channels: int, name: str) -> None:
     """A value less the mean of itself alone is 0, whatever the image."""
     if x.shape[1] == x.shape[2] == channels == 1:
-        raise ValueError(
+        raise ImageSizeError(
             f"{name} would make zeros of its map of one pixel: use larger images, fewer stride-2 "
             "layers, no norm there, or norm batch"
         )

@@ -3,6 +3,10 @@
 MAX_DEFAULT_DEPTH = 8
 
 
+class ImageSizeError(ValueError):
+    """Images of this size are too small for a network, or do not divide as it wants."""
+
+
 def default_depth(height: int, width: int) -> int:
     """Stride-2 layers that bring the smaller side to 1, but 8 at most (256 -> 1)."""
     return max(1, min(MAX_DEFAULT_DEPTH, min(height, width).bit_length() - 1))
@@ -21,7 +25,7 @@ def checked_depth(height: int, width: int, depth: int | None) -> int:
     fitting = _fitting_size(max(height, 2), max(width, 2), depth)
     depths = [d for d in range(2, wanted) if _divides(height, width, d)]
     hint = f" (this size works with depth={depths[-1]})" if depths else ""
-    raise ValueError(_refusal((height, width), wanted, 2**wanted, fitting, hint))
+    raise ImageSizeError(_refusal((height, width), wanted, 2**wanted, fitting, hint))
 
 
 def check_resnet_size(height: int, width: int, depth: int, *, halvings: int | None = None) -> None:
@@ -43,11 +47,11 @@ def check_resnet_size(height: int, width: int, depth: int, *, halvings: int | No
     if sides == [height, width]:
         return
     if height % multiple == width % multiple == 0:
-        raise ValueError(
+        raise ImageSizeError(
             f"image size {height}x{width} is too small for a generator of depth {depth}: "
             f"use at least {2 * multiple}x{2 * multiple}"
         )
-    raise ValueError(_refusal((height, width), depth, multiple, (sides[0], sides[1]), ""))
+    raise ImageSizeError(_refusal((height, width), depth, multiple, (sides[0], sides[1]), ""))
 
 
 def _refusal(

@@ -19,7 +19,7 @@ from tfpix2pix.models import (
     unet_generator,
 )
 from tfpix2pix.models.discriminators import check_smallest_size
-from tfpix2pix.models.sizes import check_resnet_size, checked_depth
+from tfpix2pix.models.sizes import ImageSizeError, check_resnet_size, checked_depth
 
 ImageSize = tuple[int, int]
 
@@ -118,7 +118,7 @@ def size_multiple(settings: ModelSettings, image_size: ImageSize) -> int:
     kind = GENERATORS[settings.generator]
     try:
         return kind.multiple(image_size, kind.options(settings).get("depth"))
-    except ValueError as error:
+    except ImageSizeError as error:
         raise SettingsError(f"crop_size: {error}") from error
 
 
@@ -132,7 +132,7 @@ def check_image_size(settings: ModelSettings, image_size: ImageSize) -> None:
     if settings.discriminator == "patchgan":
         try:
             check_smallest_size(image_size, settings.n_layers, settings.discriminator_scales)
-        except ValueError as error:
+        except ImageSizeError as error:
             raise SettingsError(f"crop_size: {error}") from error
 
 
@@ -212,7 +212,7 @@ def _build(
             **blocks,
             **options,
         )
-    except ValueError as error:
+    except ImageSizeError as error:
         # A norm refuses maps that it would make zeros of.
         raise SettingsError(f"crop_size: {error}") from error
 
