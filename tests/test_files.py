@@ -204,8 +204,10 @@ def test_a_failed_block_leaves_none_of_its_files(tmp_path, error):
     assert list((tmp_path / "folder").iterdir()) == []
 
 
-def test_where_one_file_cannot_be_moved_none_is(tmp_path):
+def test_where_one_file_cannot_be_moved_none_is_and_older_ones_stay(tmp_path):
     (tmp_path / "b").mkdir()
+    (tmp_path / "a").write_text("older")
     with pytest.raises(UserError, match="cannot write"):
         write_together(tmp_path, "abc")
-    assert [path.name for path in tmp_path.iterdir()] == ["b"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
+    assert (tmp_path / "a").read_text() == "older"

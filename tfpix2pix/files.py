@@ -1,6 +1,7 @@
 """Files that appear whole or not at all: written beside their place, then renamed into it."""
 
 import contextlib
+import errno
 import os
 import shutil
 import tempfile
@@ -59,7 +60,7 @@ def folder_written_atomically(path: Path, *others: type[Exception]) -> Iterator[
 def files_written_together(folder: Path) -> Iterator[Path]:
     """Gives a temporary folder, whose files are moved to `folder` when the block ends well.
 
-    If one of them cannot be moved, those moved before it are taken away again, older ones too.
+    If one of them cannot be moved, new ones that were moved before it are taken away again.
 
     Args:
         folder: where the files are to be; it may hold others, and older ones of the same names.
@@ -70,13 +71,18 @@ def files_written_together(folder: Path) -> Iterator[Path]:
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=folder, prefix=".partial-"))
-        moved: list[Path] = []
+        new: list[Path] = []
         try:
             yield temporary
-            for path in sorted(temporary.iterdir()):
-                moved.append(path.replace(folder / path.name))
+            targets = {path: folder / path.name for path in sorted(temporary.iterdir())}
+            for target in targets.values():
+                if target.is_dir():
+                    raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
+            for path, target in targets.items():
+                new += [] if target.exists() else [target]
+                path.replace(target)
         except BaseException:
-            for path in moved:
+            for path in new:
                 path.unlink(missing_ok=True)
             raise
         finally:

@@ -192,7 +192,7 @@ def test_a_set_that_is_not_there_is_named(tmp_path):
 
 
 def test_what_only_training_sees_of_the_data_may_differ(recipes):
-    data = {"load_size": 400, "mirror": False, "rotate": True, "channel_order": "bgr"}
+    data = {"load_size": 400, "mirror": False, "rotate": True}
     options = {"data": {"jitter": {}, "other": {"data": data}}}
     found = recipes(yaml.safe_dump({"settings": {"train": {"steps": 1}}, "options": options}))
     assert [recipe.settings.data.load_size[0] for recipe in found.recipes] == [286, 400]

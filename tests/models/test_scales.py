@@ -127,8 +127,20 @@ def test_any_size_at_two_scales(make):
 @pytest.mark.parametrize(
     ("size", "n_layers", "scales", "least", "hint"),
     [
-        (32, 3, 2, 33, "n_layers up to 2 for this one, or scales up to 1 for this one"),
-        (64, 3, 3, 65, "n_layers up to 2 for this one, or scales up to 2 for this one"),
+        (
+            32,
+            3,
+            2,
+            33,
+            "n_layers up to 2 for this one, or up to 1 discriminator scales",
+        ),
+        (
+            64,
+            3,
+            3,
+            65,
+            "n_layers up to 2 for this one, or up to 2 discriminator scales",
+        ),
         (16, 3, 2, 33, "n_layers up to 1 for this one"),
     ],
 )

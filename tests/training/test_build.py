@@ -183,7 +183,7 @@ def test_discriminators_scales_and_condition():
     model = build_discriminator(settings, (32, 32))
     assert len(model.inputs) == 1
     assert len(model.outputs) == 3
-    with pytest.raises(SettingsError, match=r"crop_size: images of 16x16 .* scales up to 2"):
+    with pytest.raises(SettingsError, match=r"crop_size: .* 16x16 .* up to 2 discriminator scales"):
         check_image_size(settings, (16, 16))
     pixelgan = build_discriminator(small(discriminator="pixelgan"), (16, 16))
     assert pixelgan.output_shape == (None, 16, 16, 1)

@@ -21,7 +21,7 @@ from tfpix2pix.errors import SettingsError
 from tfpix2pix.training.run_folder import RunFolder
 
 # What of the data may differ within a set: the runs are compared on the same pairs.
-_TRAINING_ONLY = ("mirror", "vertical_mirror", "rotate", "cache_gib", "channel_order")
+_TRAINING_ONLY = ("mirror", "vertical_mirror", "rotate", "cache_gib")
 # Either gives the length of a run, so that a flag for the one overrides the other.
 _LENGTHS = {"steps", "epochs"}
 

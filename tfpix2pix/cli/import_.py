@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from tfpix2pix.cli.parsing import add_setting_flags, given_settings
 from tfpix2pix.cli.quiet import tensorflow_imported_quietly
-from tfpix2pix.config.loading import SECTION_OF
+from tfpix2pix.config import resolve
+from tfpix2pix.config.loading import REFERENCE_PRESET, SECTION_OF
 from tfpix2pix.errors import UserError
 
 if TYPE_CHECKING:
@@ -20,12 +21,12 @@ EXAMPLES = """examples:
   tfpix2pix import latest_net_G.pth --output runs/maps --crop-size 512
   tfpix2pix import web_model/model.json --output runs/web
 
-CHECKPOINT is a generator of pytorch-CycleGAN-and-pix2pix: unet_128, unet_256, resnet_6blocks or
-resnet_9blocks, with batch or instance norm; or the model.json of a U-Net for TF.js (a layers-model
-of Keras 2), with its shards beside it. What kind it is, is seen from the weights. Only weights are
-read; code in the file is never run. The run predicts and exports at once; to train it
-further, resume it with --data and --steps or --epochs. Files of PyTorch
-need it: pip install 'tfpix2pix[torch]'. See docs/weights.md.
+CHECKPOINT is a generator of pytorch-CycleGAN-and-pix2pix: a U-Net, resnet_6blocks or
+resnet_9blocks, with batch or instance norm; or pix2pixHD's global generator; or the model.json of a
+U-Net for TF.js (a layers-model of Keras 2) with its shards beside it, or their folder. What kind it
+is, is seen from the weights. Only weights are read; code in the file is never run. The run predicts
+and exports at once; to train it further, resume it with --data and --steps or --epochs. Files of
+PyTorch need it: pip install 'tfpix2pix[torch]'. See docs/weights.md.
 """
 
 
@@ -54,7 +55,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="its discriminator's weights; or the kind of a new one, patchgan or pixelgan "
         "[patchgan]",
     )
-    add_setting_flags(parser, SETTINGS)
+    shown = resolve(REFERENCE_PRESET)
+    values = {name: getattr(getattr(shown, part), name) for name, part in SECTION_OF.items()}
+    add_setting_flags(parser, SETTINGS, values | {"data": None, "epochs": None})
 
 
 def run(arguments: argparse.Namespace) -> int:

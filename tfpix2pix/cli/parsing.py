@@ -2,10 +2,10 @@
 
 import argparse
 import difflib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any, NoReturn
 
-from tfpix2pix.config.loading import SECTION_OF, SECTIONS, all_settings
+from tfpix2pix.config.loading import DEFAULTS, SECTION_OF, SECTIONS, all_settings
 
 
 class Parser(argparse.ArgumentParser):
@@ -33,9 +33,17 @@ class Parser(argparse.ArgumentParser):
 
 
 def add_setting_flags(
-    parser: argparse.ArgumentParser, names: Collection[str] = tuple(SECTION_OF)
+    parser: argparse.ArgumentParser,
+    names: Collection[str] = tuple(SECTION_OF),
+    defaults: Mapping[str, Any] = DEFAULTS,
 ) -> None:
-    """Adds a flag for every setting, or for those named, grouped by section."""
+    """Adds a flag for every setting, or for those named, grouped by section.
+
+    Args:
+        parser: that they are added to.
+        names: of the settings.
+        defaults: by name, to be shown in the help.
+    """
     used = {SECTION_OF[name] for name in names}
     groups = {
         section: parser.add_argument_group(f"{section} settings")
@@ -46,7 +54,7 @@ def add_setting_flags(
         if setting.name not in names:
             continue
         flag = "--" + setting.name.replace("_", "-")
-        default = _shown(setting.default)
+        default = _shown(defaults[setting.name])
         options: dict[str, Any] = {
             "dest": setting.name,
             "default": argparse.SUPPRESS,

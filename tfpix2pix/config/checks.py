@@ -70,7 +70,7 @@ def _check_norms(model: ModelSettings) -> None:
 
 
 def _check_losses(train: TrainSettings) -> None:
-    adversarial = train.gan_weight or train.feature_matching_weight
+    adversarial = _has_discriminator(train)
     others = train.l1_weight, train.l2_weight, train.charbonnier_weight, train.perceptual_weight
     if not adversarial and not any(others):
         raise SettingsError(
@@ -92,12 +92,21 @@ def _check_losses(train: TrainSettings) -> None:
 
 def _check_penalties(settings: Settings) -> None:
     model, train = settings.model, settings.train
-    if (
-        train.gan_loss == "wgan_gp"
-        and model.norm_of_discriminator == "batch"
-        and train.batch_size > 1
-    ):
-        raise SettingsError(
-            "gan_loss wgan_gp penalises the gradient at each image, and BatchNorm mixes the "
-            "images of a batch: use discriminator_norm instance, group or none, or batch_size 1"
-        )
+    if model.norm_of_discriminator != "batch" or train.batch_size == 1:
+        return
+    penalised = {
+        "gan_loss wgan_gp": train.gan_loss == "wgan_gp"
+        and train.gradient_penalty_weight > 0
+        and _has_discriminator(train),
+        "r1_weight": train.r1_weight > 0,
+    }
+    for name, is_wanted in penalised.items():
+        if is_wanted:
+            raise SettingsError(
+                f"{name} penalises the gradient at each image, and BatchNorm mixes the images of "
+                "a batch: use discriminator_norm instance, group or none, or batch_size 1"
+            )
+
+
+def _has_discriminator(train: TrainSettings) -> bool:
+    return bool(train.gan_weight or train.feature_matching_weight)

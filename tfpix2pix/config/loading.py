@@ -16,6 +16,9 @@ from tfpix2pix.errors import SettingsError
 
 SECTIONS: dict[str, Any] = {field.name: field.type for field in dataclasses.fields(Settings)}
 
+# How the PyTorch reference trains, with which imported weights go on.
+REFERENCE_PRESET = "pytorch"
+
 # A length is given in steps or in epochs: whichever layer speaks last decides.
 _LENGTHS = ("steps", "epochs")
 

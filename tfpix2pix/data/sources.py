@@ -86,9 +86,25 @@ def kind_of(data: str) -> Kind:
     )
 
 
+def absolute_data(settings: DataSettings) -> DataSettings:
+    """With places that are found from any working folder, so that a run can be resumed there."""
+    return dataclasses.replace(
+        settings,
+        data=absolute_source(settings.data),
+        data_dir=settings.data_dir and absolute_place(settings.data_dir),
+        manual_dir=settings.manual_dir and absolute_place(settings.manual_dir),
+    )
+
+
 def absolute_source(data: str) -> str:
     """The same data set, named so that it is found from any working folder."""
-    return data if kind_of(data) == "tfds" else str(Path(data).expanduser().absolute())
+    stays = data == IMPORTED or kind_of(data) == "tfds"
+    return data if stays else absolute_place(data)
+
+
+def absolute_place(place: str) -> str:
+    """The same file or folder, named so that it is found from any working folder."""
+    return str(Path(place).expanduser().absolute())
 
 
 def list_pairs(settings: DataSettings) -> Listing:

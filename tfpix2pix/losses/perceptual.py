@@ -20,11 +20,13 @@ LAYER_WEIGHTS = {
     "block5_conv1": 1.0,
 }
 SMALLEST_SIDE = 32
+# What stands for weights that Keras downloads.
+IMAGENET = "imagenet"
 # ImageNet's mean blue, green and red, as VGG's authors subtract them from images in [0, 255].
 MEAN_BGR = (103.939, 116.779, 123.68)
 
 
-def vgg19_features(weights: str = "imagenet") -> keras.Model:
+def vgg19_features(weights: str = IMAGENET) -> keras.Model:
     """VGG19 up to relu5_1, frozen, in float32.
 
     Args:

@@ -217,8 +217,11 @@ def check_smallest_size(image_size: ImageSize, n_layers: int, scales: int = 1) -
     fewer_layers = [n for n in range(1, n_layers) if min(size) >= _smallest_side(n, scales)]
     fewer_scales = [n for n in range(1, scales) if min(size) >= _smallest_side(n_layers, n)]
     hints = [
-        f", or {name} up to {fitting[-1]} for this one"
-        for name, fitting in (("n_layers", fewer_layers), ("scales", fewer_scales))
+        f", or {words} for this one"
+        for words, fitting in (
+            (f"n_layers up to {max(fewer_layers, default=0)}", fewer_layers),
+            (f"up to {max(fewer_scales, default=0)} discriminator scales", fewer_scales),
+        )
         if fitting
     ]
     side = _smallest_side(n_layers, scales)

@@ -6,12 +6,10 @@ from types import MappingProxyType
 from typing import Any
 
 from tfpix2pix.config import Settings, resolve
-from tfpix2pix.config.loading import SECTION_OF
+from tfpix2pix.config.loading import REFERENCE_PRESET, SECTION_OF
 from tfpix2pix.data.sources import IMPORTED
 from tfpix2pix.errors import SettingsError, UserError
 
-# How the reference trains, with which an imported run goes on.
-PRESET = "pytorch"
 # The reference resizes to 286 and crops 256.
 LOAD_FOR_CROP = 286 / 256
 DEFAULT_SIZE = 256
@@ -38,12 +36,12 @@ def import_settings(
         _check_agreement(name, given[name], recognized[name])
     flags = {"data": IMPORTED, "steps": None, "epochs": None, **_sizes(given, default_size)}
     dropout = {**given, **recognized}.get("dropout")
-    if dropout is not None and float(dropout) == 0:
+    if dropout is not None and _value("dropout", dropout) == 0:
         flags["dropout_at_prediction"] = False
     if recognized.get("norm") == "instance":
         # As the reference makes a new discriminator.
         flags["discriminator_bias"] = "all"
-    return resolve(PRESET, flags={**flags, **given, **recognized})
+    return resolve(REFERENCE_PRESET, flags={**flags, **given, **recognized})
 
 
 def check_new_folder(path: Path) -> None:

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from tfpix2pix.config import DataSettings, Settings, dump_settings
 from tfpix2pix.data.formats import PairFormat, pair_format
-from tfpix2pix.data.sources import IMPORTED, absolute_source
+from tfpix2pix.data.sources import absolute_data
 from tfpix2pix.errors import SettingsError, UserError
 from tfpix2pix.files import folder_written_atomically, write_atomically
 from tfpix2pix.models.exchange.recognize import recognize_discriminator, recognize_generator
@@ -142,10 +142,7 @@ def _settings(
     elif isinstance(generator, UnetReference):
         size = generator.image_size
     settings = import_settings(given, recognized, size)
-    if settings.data.data != IMPORTED:
-        data = dataclasses.replace(settings.data, data=absolute_source(settings.data.data))
-        settings = dataclasses.replace(settings, data=data)
-    return settings
+    return dataclasses.replace(settings, data=absolute_data(settings.data))
 
 
 def _judge_settings(generator: Generator, discriminator: DiscriminatorReference) -> dict[str, Any]:

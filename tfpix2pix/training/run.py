@@ -9,10 +9,11 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfpix2pix.config import DataSettings, Settings, TrainSettings
-from tfpix2pix.data.sources import absolute_source
+from tfpix2pix.config import Settings, TrainSettings
+from tfpix2pix.data.sources import absolute_data, absolute_place
 from tfpix2pix.errors import SettingsError, UserError
 from tfpix2pix.evaluation.baseline import mean_image_figures
+from tfpix2pix.losses.perceptual import IMAGENET
 from tfpix2pix.progress import Progress, say
 from tfpix2pix.training.build import check_image_size
 from tfpix2pix.training.checkpoints import Checkpoints
@@ -54,7 +55,7 @@ def train(settings: Settings, run_dir: str | Path) -> TrainResult:
     Raises:
         UserError: the folder holds a run already, the data cannot be used, or a loss became NaN.
     """
-    settings = dataclasses.replace(settings, data=_absolute(settings.data))
+    settings = _absolute(settings)
     if not settings.data.takes_size_from_pairs:
         check_image_size(settings.model, settings.data.crop_size)
     folder = RunFolder(Path(run_dir))
@@ -82,7 +83,7 @@ def resume(
     folder = RunFolder(Path(run_dir))
     settings = folder.settings(changes)
     if changes:
-        settings = dataclasses.replace(settings, data=_absolute(settings.data))
+        settings = _absolute(settings)
     if steps is not None:
         length = dataclasses.replace(settings.train, steps=steps, epochs=None)
         settings = dataclasses.replace(settings, train=length)
@@ -103,18 +104,15 @@ def run_length(settings: TrainSettings, pairs: int) -> int:
     raise SettingsError("how long to train? Give --steps, --epochs or a --preset")
 
 
-def _absolute(settings: DataSettings) -> DataSettings:
+def _absolute(settings: Settings) -> Settings:
     """With places that are found from any working folder, so that the run can be resumed there."""
+    weights = settings.train.vgg_weights
+    weights = weights if weights == IMAGENET else absolute_place(weights)
     return dataclasses.replace(
         settings,
-        data=absolute_source(settings.data),
-        data_dir=_absolute_place(settings.data_dir),
-        manual_dir=_absolute_place(settings.manual_dir),
+        data=absolute_data(settings.data),
+        train=dataclasses.replace(settings.train, vgg_weights=weights),
     )
-
-
-def _absolute_place(place: str | None) -> str | None:
-    return place and str(Path(place).expanduser().absolute())
 
 
 def _check_length(done: int, total_steps: int) -> None:
