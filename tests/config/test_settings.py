@@ -328,6 +328,61 @@ def test_presets_hold_the_papers_values(preset, direction, load, mirror, epochs,
         assert value_of(settings, name) == value_of(Settings(), name)
 
 
+# Where the four differ from the defaults; what is not named here is a default.
+FOLLOWED = {
+    "paper": {"skip": "relu", "dropout_at_prediction": True, "update": "alternating"},
+    "torch": {
+        "channel_order": "bgr",
+        "skip": "relu",
+        "dropout_at_prediction": True,
+        "generator_bias": "all",
+        "discriminator_bias": "all",
+        "discriminator_weight": 1.0,
+        "update": "alternating",
+    },
+    "pytorch": {
+        "skip": "relu",
+        "skip_order": "encoder_first",
+        "dropout_start": 2,
+        "dropout_at_prediction": True,
+        "generator_bias": "output",
+        "lr_schedule": "linear",
+        "decay_start": 0.5,
+        "update": "alternating",
+    },
+    "tf-tutorial": {
+        "input_interpolation": "nearest",
+        "target_interpolation": "nearest",
+        "skip": "postactivation",
+        "innermost_norm": True,
+        "norm_epsilon": 1e-3,
+        "norm_momentum": 0.99,
+        "norm_scale_stddev": 0.0,
+        "leaky_slope": 0.3,
+        "generator_bias": "output",
+        "discriminator_bias": "output",
+        "dropout_at_prediction": True,
+        "adam_epsilon": 1e-7,
+        "epsilon_hat": True,
+        "discriminator_weight": 1.0,
+    },
+}
+
+
+@pytest.mark.parametrize("preset", FOLLOWED)
+def test_presets_differ_as_those_do_whom_they_follow(preset):
+    settings, usual = resolve(preset), Settings()
+    lengths = ("steps", "epochs")
+    differing = {
+        name: value_of(settings, name)
+        for name in SECTION_OF
+        if name not in lengths and value_of(settings, name) != value_of(usual, name)
+    }
+    assert differing == FOLLOWED[preset]
+    length = (40000, None) if preset == "tf-tutorial" else (None, 200)
+    assert (settings.train.steps, settings.train.epochs) == length
+
+
 def test_demo_is_small_and_keeps_the_light_where_it_is():
     settings = resolve("demo")
     assert (settings.data.data, settings.data.mirror) == ("drawn_facades", False)

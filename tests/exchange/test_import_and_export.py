@@ -330,3 +330,17 @@ def test_export_overwrites_nothing(files, tmp_path, capsys):
     assert (tmp_path / "latest_net_G.pth").exists()
     assert cli.main([*arguments, "--only-generator"]) == 2
     assert "--only-generator goes with --format pytorch" in capsys.readouterr().err
+
+
+def test_a_dropout_that_is_no_number_is_refused(files, tmp_path, capsys):
+    assert importing(files, tmp_path / "run", "--dropout", "abc") == 2
+    assert "model.dropout: input should be a valid number" in capsys.readouterr().err
+
+
+def test_a_discriminator_that_never_trained_is_not_exported(files, tmp_path, capsys):
+    assert importing(files, tmp_path / "run", "--gan-weight", "0") == 0
+    export = ["export", str(tmp_path / "run"), "--format", "pytorch", "--output"]
+    assert cli.main([*export, str(tmp_path / "both")]) == 1
+    assert "gan_weight 0: no discriminator was trained" in capsys.readouterr().err
+    assert cli.main([*export, str(tmp_path / "one"), "--only-generator"]) == 0
+    assert [path.name for path in (tmp_path / "one").iterdir()] == ["latest_net_G.pth"]
