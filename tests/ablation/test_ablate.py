@@ -178,6 +178,7 @@ def test_the_sheet_shows_inputs_targets_and_what_predict_answers(whole, tmp_path
             np.testing.assert_array_equal(tile(sheet, row, column), answer)
 
 
+@pytest.mark.slow
 def test_a_run_in_a_set_ends_in_the_same_bits_as_alone(whole, tmp_path):
     path, pairs, output = whole
     settings = tmp_path / "alone.yaml"
@@ -191,6 +192,7 @@ def test_a_run_in_a_set_ends_in_the_same_bits_as_alone(whole, tmp_path):
     assert_same_bits(output / "U-Net_16", alone)
 
 
+@pytest.mark.slow
 def test_a_stopped_set_goes_on_where_it_was(whole, tmp_path, monkeypatch, capsys):
     path, pairs, output = whole
     good = write_set(tmp_path, path.read_text().replace("  - {kind: broken}\n", ""))

@@ -87,6 +87,7 @@ def generator_of(run_dir, **how):
     return load_generator(run.settings(), run.checkpoints, run.formats(), **how)
 
 
+@pytest.mark.slow
 def test_a_run_with_an_average_predicts_with_it(trained, photo, tmp_path):
     run_dir = trained(ema_decay=0.7)
     run = RunFolder(run_dir)
@@ -120,6 +121,7 @@ def test_a_run_with_moving_statistics_predicts_with_them(trained, photo, tmp_pat
     assert_same_picture(predicted(run_dir, photo, tmp_path / "out"), expected)
 
 
+@pytest.mark.slow
 def test_dropout_stays_on_where_the_settings_say_so(trained, photo, tmp_path):
     run_dir = trained(dropout_at_prediction=True, **NOISY)
     generator = generator_of(run_dir)
@@ -181,6 +183,7 @@ def test_exports_answer_without_dropout(trained, photo, tmp_path):
     assert_same_picture(tf.io.decode_png(answer[0]).numpy().astype(int), stored(expected))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("flags", "size"),
     [
@@ -244,6 +247,7 @@ def test_predictions_and_grids_are_rgb_whatever_the_networks_see(formats, colour
     assert (grid[:, 40:] == 9).all()
 
 
+@pytest.mark.slow
 def test_a_bgr_run_is_the_rgb_run_of_files_with_their_colours_turned(tmp_path, module_pairs_folder):
     turned = tmp_path / "turned"
     for file in module_pairs_folder.rglob("*.png"):

@@ -164,6 +164,7 @@ def test_resnets_saved_and_loaded(make, tmp_path):
     np.testing.assert_array_equal(loaded(image), model(image))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [resnet_generator, local_enhancer_generator])
 def test_resnets_under_xla_have_the_same_values_and_gradients(make):
     model = make(16, base_filters=2, depth=2, residual_blocks=1, norm="instance")

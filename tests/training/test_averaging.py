@@ -38,6 +38,7 @@ def batch():
     return tf.constant(images[0]), tf.constant(images[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jit", [False, True])
 def test_after_some_steps_it_is_that_of_numpy(batch, jit):
     networks, decay = make_networks(), 0.75

@@ -103,6 +103,7 @@ def test_default_settings_are_the_networks_defaults():
             np.testing.assert_array_equal(first, second)
 
 
+@pytest.mark.slow
 def test_every_setting_of_the_model_is_used():
     """Each changes the configuration of a network, or its state."""
     changed = {

@@ -68,6 +68,7 @@ def whole(module_pairs_folder, tmp_path_factory):
     return run_dir, train(settings_of(module_pairs_folder, **EVERYTHING), run_dir)
 
 
+@pytest.mark.slow
 def test_with_everything_on_a_resumed_run_ends_with_the_same_bits(
     whole, module_pairs_folder, tmp_path
 ):
@@ -169,6 +170,7 @@ def test_a_perceptual_loss_without_its_weights_leaves_no_run_behind(module_pairs
     assert not (tmp_path / "run" / "config.yaml").exists()
 
 
+@pytest.mark.slow
 def test_a_run_with_a_perceptual_loss_reports_it_and_keeps_no_vgg19(
     module_pairs_folder, tmp_path, monkeypatch
 ):

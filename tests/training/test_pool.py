@@ -56,6 +56,7 @@ def test_what_is_handed_out_is_that_of_a_plain_pool(size, batch_size, how):
     assert any(number not in row for number, row in zip(given, batches[:, :1], strict=False))
 
 
+@pytest.mark.slow
 def test_half_of_the_answers_are_earlier_ones():
     given = simulated(5, np.arange(4000).reshape(-1, 1))
     earlier = np.mean(np.array(given[5:]) != np.arange(5, 4000))

@@ -129,6 +129,7 @@ def test_a_resumed_run_ends_with_the_same_bits(settings, whole, tmp_path):
     assert load_settings(tmp_path / "halves" / "config.yaml") == with_train(settings, jit="off")
 
 
+@pytest.mark.slow
 def test_alternating_updates_and_a_decaying_learning_rate_resume_to_the_same_bits(
     settings, tmp_path
 ):
@@ -146,6 +147,7 @@ def test_alternating_updates_and_a_decaying_learning_rate_resume_to_the_same_bit
     assert settings.train.learning_rate > rates[0] > rates[1] > rates[2] == 0  # the next step's
 
 
+@pytest.mark.slow
 def test_several_steps_in_one_execution_leave_the_same_run(settings, tmp_path):
     """The rows and pictures of every step that has some, and the same bits at the end."""
     every = dict.fromkeys(("log_every", "sample_every", "checkpoint_every"), 5)
@@ -162,6 +164,7 @@ def test_several_steps_in_one_execution_leave_the_same_run(settings, tmp_path):
     assert samples[0] == samples[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
 def test_a_run_of_mixed_precision_learns_and_resumes_to_the_same_bits(
     settings, whole, tmp_path, precision
@@ -362,6 +365,7 @@ def test_a_garbled_file_is_named(name, content, whole, tmp_path):
         resume(tmp_path / "run", steps=8)
 
 
+@pytest.mark.slow
 def test_a_run_resumes_from_another_working_folder(settings, tmp_path, monkeypatch):
     source = Path(settings.data.data)
     monkeypatch.chdir(source.parent)

@@ -80,6 +80,7 @@ def test_every_loss_takes_finite_steps_that_change_both_networks(gan_loss, updat
         assert all(np.isfinite(w).all() for w in weights(model))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("update", "objective"),
     [
@@ -265,6 +266,7 @@ def test_d_learns_from_the_pool_and_g_from_its_own_answer(update):
         assert float(losses["adversarial_loss"]) == pytest.approx(float(adversarial), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_a_pool_works_in_compiled_steps(batch):
     answers = []
     for jit in (False, True):
