@@ -1,6 +1,7 @@
 """`tfpix2pix import` and `export --format pytorch`: from a checkpoint to a run, and back."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -227,12 +228,23 @@ def test_import_refuses_what_is_no_pair_of_networks(files, tmp_path, capsys):
     other = saved(PatchGan(2, 4, channels=5), tmp_path / "channels.pth")
     assert "sees 5 channels; with this generator it must be 6" in error(files["generator"], other)
     other = saved(PatchGan(2, 8), tmp_path / "filters.pth")
-    assert "8 filters in its first layer, the generator 4" in error(files["generator"], other)
+    assert "the discriminator has base_filters 8, the generator 4: both have" in error(
+        files["generator"], other
+    )
     many = saved(Unet(5, 4, channels=(5, 3)), tmp_path / "many.pth")
     assert "the generator's input has 5 channels: expected images of 1 (gray)" in error(many)
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "notes.txt").write_text("mine")
     assert f"{tmp_path / 'run'} is there already" in error(files["generator"])
+
+
+def test_a_discriminator_of_pytorch_is_not_for_the_tutorials_generator(tmp_path):
+    """One epsilon and one slope are of both networks here; with others it would judge otherwise."""
+    generator = Path(__file__).parent / "data" / "tutorial"
+    judge = saved(PatchGan(1, 2), tmp_path / "latest_net_D.pth")
+    with pytest.raises(UserError, match=r"norm_epsilon 1e-05, the generator 0\.001: both have"):
+        import_run(generator, tmp_path / "run", discriminator_file=judge)
+    assert not (tmp_path / "run").exists()
 
 
 def test_generators_of_label_maps_take_their_palette(tmp_path):

@@ -178,3 +178,23 @@ def flat_up(x, width, cropped):
     if cropped:
         return layers.Cropping2D(1)(layers.Conv2DTranspose(width, 4, 2, "valid")(x))
     return layers.Conv2DTranspose(width, 4, 2, "same")(x)
+
+
+# --- Skips before the activation ------------------------------------------------------------------
+
+
+def preactivation():
+    """Each half is under its own activation, and the skip under none; dropout after the ReLU."""
+    x = inputs = layers.Input([32, 32, 3])
+    encoded = []
+    for width in (8, 16, 32, 64):
+        x = layers.Conv2D(width, 4, 2, "same")(x)
+        if len(encoded) not in (0, 3):
+            x = layers.BatchNormalization()(x)
+        encoded.append(x)
+        x = layers.LeakyReLU(0.2)(x)
+    for width, skip in zip((32, 16, 8), encoded[-2::-1], strict=True):
+        x = layers.BatchNormalization()(layers.Conv2DTranspose(width, 4, 2, "same")(x))
+        x = layers.Concatenate()([layers.ReLU()(x), skip])
+    x = layers.Conv2DTranspose(3, 4, 2, "same", activation="tanh")(x)
+    return randomize(tf_keras.Model(inputs, x))
