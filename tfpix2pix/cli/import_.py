@@ -25,8 +25,9 @@ CHECKPOINT is a generator of pytorch-CycleGAN-and-pix2pix: a U-Net, resnet_6bloc
 resnet_9blocks, with batch or instance norm; or pix2pixHD's global generator; or the model.json of a
 U-Net for TF.js (a layers-model of Keras 2) with its shards beside it, or their folder. What kind it
 is, is seen from the weights. Only weights are read; code in the file is never run. The run predicts
-and exports at once; to train it further, resume it with --data and --steps or --epochs. Files of
-PyTorch need it: pip install 'tfpix2pix[torch]'. See docs/weights.md.
+and exports at once; to train it further, resume it with --data and --steps or --epochs. What the
+weights leave open is as in preset pytorch, shown here, or for TF.js as in preset tf-tutorial. Files
+of PyTorch need it: pip install 'tfpix2pix[torch]'. See docs/weights.md.
 """
 
 

@@ -16,8 +16,10 @@ from tfpix2pix.errors import SettingsError
 
 SECTIONS: dict[str, Any] = {field.name: field.type for field in dataclasses.fields(Settings)}
 
-# How the PyTorch reference trains, with which imported weights go on.
+# How those train from whom weights are imported: the PyTorch reference, and TensorFlow's tutorial,
+# whose generator most TF.js models are. With it, imported weights go on.
 REFERENCE_PRESET = "pytorch"
+TUTORIAL_PRESET = "tf-tutorial"
 
 # A length is given in steps or in epochs: whichever layer speaks last decides.
 _LENGTHS = ("steps", "epochs")

@@ -19,8 +19,9 @@ def import_settings(
     given: Mapping[str, Any],
     recognized: Mapping[str, Any] = MappingProxyType({}),
     default_size: int = DEFAULT_SIZE,
+    preset: str = REFERENCE_PRESET,
 ) -> Settings:
-    """Lays what was given over the reference's settings, and what was recognized over both.
+    """Lays what was given over a preset, and what was recognized over both.
 
     The run has no data and no length unless they are given.
 
@@ -28,6 +29,7 @@ def import_settings(
         given: settings by name, as flags give them.
         recognized: those that the weights fix.
         default_size: of the networks, where none is given.
+        preset: how those train from whom the weights are.
 
     Raises:
         SettingsError: a given setting is wrong, or contradicts the weights.
@@ -41,7 +43,7 @@ def import_settings(
     if recognized.get("norm") == "instance":
         # As the reference makes a new discriminator.
         flags["discriminator_bias"] = "all"
-    return resolve(REFERENCE_PRESET, flags={**flags, **given, **recognized})
+    return resolve(preset, flags={**flags, **given, **recognized})
 
 
 def check_new_folder(path: Path) -> None:

@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 
 from tfpix2pix.config import DataSettings, Settings, dump_settings
+from tfpix2pix.config.loading import REFERENCE_PRESET, TUTORIAL_PRESET
 from tfpix2pix.data.formats import PairFormat, pair_format
 from tfpix2pix.data.sources import absolute_data
 from tfpix2pix.errors import SettingsError, UserError
@@ -71,7 +72,7 @@ def import_run(
         generator_file: state dict of the generator, or the model.json of a TF.js model.
         run_dir: the new run folder; it appears whole or not at all.
         discriminator_file: state dict of the discriminator; default: a new one is drawn.
-        given: settings by name, over the reference's.
+        given: settings by name, over those of preset `pytorch` or, for TF.js, `tf-tutorial`.
 
     Raises:
         UserError: a file is damaged, or of no network that is known; the folder cannot be written.
@@ -134,14 +135,15 @@ def _settings(
         recognized |= _judge_settings(generator, discriminator)
     elif given.get("spectral_norm") == "both":
         raise SettingsError("--spectral-norm both: the weights' generator has none; leave it out")
-    size = DEFAULT_SIZE
+    size, preset = DEFAULT_SIZE, REFERENCE_PRESET
     if isinstance(generator, TfjsGenerator):
+        preset = TUTORIAL_PRESET
         sized = {"crop_size", "load_size"} & given.keys()
         given = {**generator.defaults(), **given}
         given = given if sized else {**given, "crop_size": generator.image_size}
     elif isinstance(generator, UnetReference):
         size = generator.image_size
-    settings = import_settings(given, recognized, size)
+    settings = import_settings(given, recognized, size, preset)
     return dataclasses.replace(settings, data=absolute_data(settings.data))
 
 
@@ -149,7 +151,7 @@ def _judge_settings(generator: Generator, discriminator: DiscriminatorReference)
     """Its settings, if it can be the one that judges this generator.
 
     Raises:
-        UserError: it is of other images or another width.
+        UserError: it is of other images, or of another width, epsilon or slope.
     """
     output = generator.output_channels
     pair = generator.input_channels + output
@@ -159,12 +161,13 @@ def _judge_settings(generator: Generator, discriminator: DiscriminatorReference)
             f"must be {pair}, input and output, or {output}, the output alone: give the file that "
             "was trained beside it, or leave --discriminator out"
         )
-    if discriminator.base_filters != generator.base_filters:
-        raise UserError(
-            f"the discriminator has {discriminator.base_filters} filters in its first layer, the "
-            f"generator {generator.base_filters}: both have base_filters here; leave "
-            "--discriminator out, and a new one is drawn"
-        )
+    shared = generator.settings()
+    for name, value in discriminator.settings().items():
+        if shared.get(name, value) != value:
+            raise UserError(
+                f"the discriminator has {name} {value}, the generator {shared[name]}: both have "
+                "the same here; leave --discriminator out, and a new one is drawn"
+            )
     return discriminator.settings() | {"conditional": discriminator.channels == pair}
 
 

@@ -85,6 +85,8 @@ def _discriminator_settings(discriminator: DiscriminatorReference) -> dict[str, 
     batch = discriminator.norm == "batch"
     return {
         "base_filters": discriminator.base_filters,
+        "norm_epsilon": 1e-5,
+        "leaky_slope": 0.2,
         "discriminator_norm": discriminator.norm,
         "discriminator_bias": "unnormalized" if batch else "all",
         "discriminator_scales": 1,
