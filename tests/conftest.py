@@ -1,5 +1,6 @@
 """Fixtures that several rooms share: a tiny set of drawn pairs in a folder."""
 
+import sys
 from pathlib import Path
 
 import hypothesis
@@ -8,6 +9,10 @@ import pytest
 from PIL import Image
 
 SIZE = 64
+
+# PyTorch's optimizers and compiler import Triton, which is for GPUs, and which kills the process
+# where TensorFlow was imported first. Without it they do as well.
+sys.modules["triton"] = None
 
 # The same examples in every run, and no time limit on a busy machine.
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)

@@ -8,6 +8,7 @@ import dataclasses
 import itertools
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -27,7 +28,7 @@ NORMS = ("batch", "instance")
 
 @dataclasses.dataclass(frozen=True)
 class Architecture:
-    """A network of the reference: how to make it, and images that suit it."""
+    """A network of the reference: how to make it, of filters and norm, and sizes of its images."""
 
     name: str
     make: Callable[[int, str], nn.Module]
@@ -35,31 +36,21 @@ class Architecture:
     small_size: int
 
 
-def _unet(depth: int) -> Callable[[int, str], nn.Module]:
-    return lambda filters, norm: Unet(depth, filters, norm)
-
-
-def _resnet(blocks: int, depth: int = 2, dropout: float = 0.5) -> Callable[[int, str], nn.Module]:
-    return lambda filters, norm: Resnet(blocks, filters, norm, depth=depth, dropout=dropout)
-
-
-def _patchgan(n_layers: int) -> Callable[[int, str], nn.Module]:
-    return lambda filters, norm: PatchGan(n_layers, filters, norm)
-
-
 GENERATORS = (
-    Architecture("unet_128", _unet(7), 128, 128),
-    Architecture("unet_256", _unet(8), 256, 256),
-    Architecture("resnet_6blocks", _resnet(6), 256, 32),
-    Architecture("resnet_9blocks", _resnet(9, dropout=0.0), 256, 32),
+    Architecture("unet_128", partial(Unet, 7), 128, 128),
+    Architecture("unet_256", partial(Unet, 8), 256, 256),
+    Architecture("resnet_6blocks", partial(Resnet, 6), 256, 32),
+    Architecture("resnet_9blocks", partial(Resnet, 9, dropout=0.0), 256, 32),
 )
-GLOBAL = Architecture("pix2pixHD's global generator", _resnet(9, 4, 0.0), 256, 64)
+GLOBAL = Architecture(
+    "pix2pixHD's global generator", partial(Resnet, 9, dropout=0.0, depth=4), 256, 64
+)
 DISCRIMINATORS = (
     *(
-        Architecture(f"NLayerDiscriminator({n})", _patchgan(n), 256, max(24, 3 * 2**n))
+        Architecture(f"NLayerDiscriminator({n})", partial(PatchGan, n), 256, max(24, 3 * 2**n))
         for n in range(1, 7)
     ),
-    Architecture("PixelDiscriminator", lambda filters, norm: PixelGan(filters, norm), 256, 24),
+    Architecture("PixelDiscriminator", PixelGan, 256, 24),
 )
 
 

@@ -5,15 +5,10 @@ facts, of which the reference's users have files. Images are float32 [B, C, H, W
 """
 
 import itertools
-import sys
 from collections.abc import Callable
 
 import torch
 from torch import nn
-
-# PyTorch's optimizers import Triton, which is for GPUs, and which kills the process where
-# TensorFlow was imported first.
-sys.modules.setdefault("triton", None)
 
 
 class Level(nn.Module):
@@ -178,7 +173,10 @@ def train_step(
     target_image: torch.Tensor,
     gan_loss: Callable[[torch.Tensor, bool], torch.Tensor] = vanilla,
 ) -> dict[str, float]:
-    """The reference's first step: D, with its loss halved, then G against the new D."""
+    """The reference's first step: D, with its loss halved, then G against the new D.
+
+    Each parameter keeps the gradient that it was updated by.
+    """
     judge_adam, make_adam = (
         torch.optim.Adam(network.parameters(), 2e-4, (0.5, 0.999))
         for network in (discriminator, generator)
@@ -192,6 +190,7 @@ def train_step(
     discriminator_loss.backward()
     judge_adam.step()
 
+    discriminator.requires_grad_(False)
     adversarial = gan_loss(discriminator(torch.cat([input_image, generated], 1)), True)
     l1 = nn.functional.l1_loss(generated, target_image)
     generator_loss = adversarial + 100.0 * l1
