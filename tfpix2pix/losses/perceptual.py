@@ -4,13 +4,12 @@ Johnson et al. 2016, with the layers and weights of pix2pixHD (Wang et al. 2018,
 the authors' code): relu1_1 to relu5_1.
 """
 
-import urllib.error
 from typing import Any, Literal
 
 import keras
 from keras import ops
 
-from tfpix2pix.errors import UserError
+from tfpix2pix.models.pretrained import IMAGENET, load_pretrained
 
 LAYER_WEIGHTS = {
     "block1_conv1": 1 / 32,
@@ -20,8 +19,6 @@ LAYER_WEIGHTS = {
     "block5_conv1": 1.0,
 }
 SMALLEST_SIDE = 32
-# What stands for weights that Keras downloads.
-IMAGENET = "imagenet"
 # ImageNet's mean blue, green and red, as VGG's authors subtract them from images in [0, 255].
 MEAN_BGR = (103.939, 116.779, 123.68)
 
@@ -40,12 +37,7 @@ def vgg19_features(weights: str = IMAGENET) -> keras.Model:
     Raises:
         UserError: there is no such file, it holds something else, or the download failed.
     """
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float32")
-    try:
-        vgg = _vgg19(weights)
-    finally:
-        keras.config.set_dtype_policy(policy)
+    vgg = _vgg19(weights)
     outputs = [vgg.get_layer(name).output for name in LAYER_WEIGHTS]
     features = keras.Model(vgg.inputs, outputs, name="vgg19_features")
     features.trainable = False
@@ -98,26 +90,10 @@ def vgg19_input(image: Any, channel_order: Literal["rgb", "bgr"] = "rgb") -> Any
 
 
 def _vgg19(weights: str) -> keras.Model:
-    try:
-        return keras.applications.VGG19(include_top=False, weights=weights)
-    except (OSError, ValueError, KeyError) as error:
-        raise _refusal(weights) from error
-    except Exception as error:
-        # Keras raises nothing more special where a download fails.
-        if isinstance(error.__context__, urllib.error.URLError):
-            raise _refusal(weights) from error
-        raise
-
-
-def _refusal(weights: str) -> UserError:
-    if weights == "imagenet":
-        return UserError(
-            "vgg_weights imagenet: the weights of VGG19 could not be downloaded. Give vgg_weights "
-            "FILE, a copy of vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5 of "
-            "keras.applications"
-        )
-    return UserError(
-        f"vgg_weights: {weights} is missing, damaged or of another network. Give vgg_weights FILE "
-        "with the weights of VGG19 without its dense layers, such as "
-        "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5 of keras.applications"
+    return load_pretrained(
+        keras.applications.VGG19,
+        weights,
+        setting="vgg_weights",
+        network="VGG19",
+        file_name="vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5",
     )

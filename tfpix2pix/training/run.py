@@ -13,7 +13,7 @@ from tfpix2pix.config import Settings, TrainSettings
 from tfpix2pix.data.sources import absolute_data, absolute_place
 from tfpix2pix.errors import SettingsError, UserError
 from tfpix2pix.evaluation.baseline import mean_image_figures
-from tfpix2pix.losses.perceptual import IMAGENET
+from tfpix2pix.models.pretrained import IMAGENET
 from tfpix2pix.progress import Progress, say
 from tfpix2pix.training.build import check_image_size
 from tfpix2pix.training.checkpoints import Checkpoints
