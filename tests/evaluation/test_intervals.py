@@ -9,7 +9,7 @@ from scipy import stats
 
 from tfpix2pix.errors import UserError
 from tfpix2pix.evaluation import intervals
-from tfpix2pix.evaluation.intervals import Comparison, Interval, bootstrap, compare, mean
+from tfpix2pix.evaluation.intervals import Comparison, Interval, bootstrap, compare_runs, mean
 
 
 def class_iou(confusions):
@@ -76,10 +76,10 @@ def test_the_seed_decides():
 def test_chunks_draw_what_the_whole_would(monkeypatch):
     first, second = confusions(9), confusions(9, seed=1)
     whole = bootstrap(class_iou, first, resamples=100)
-    compared = compare(class_iou, first, second, resamples=100)
+    compared = compare_runs(class_iou, first, second, resamples=100)
     monkeypatch.setattr(intervals, "CHUNK_NUMBERS", 63)  # 7 resamples at once
     assert bootstrap(class_iou, first, resamples=100) == whole
-    in_chunks = compare(class_iou, first, second, resamples=100)
+    in_chunks = compare_runs(class_iou, first, second, resamples=100)
     assert in_chunks.p_value == compared.p_value
     assert in_chunks.difference.low == pytest.approx(compared.difference.low)
 
@@ -88,7 +88,7 @@ def test_memory_does_not_grow_with_the_resamples():
     figures = np.random.default_rng(0).normal(size=5000)
     tracemalloc.start()
     bootstrap(mean, figures, resamples=2000)
-    compare(mean, figures, figures[::-1], resamples=2000)
+    compare_runs(mean, figures, figures[::-1], resamples=2000)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 100e6  # the counts of all resamples alone are 80 MB, and twice that to draw them
@@ -105,7 +105,7 @@ def test_the_exact_p_value_is_scipys():
         (second, first), lambda x, y, axis: np.mean(x - y, axis=axis), permutation_type="samples",
         vectorized=True, n_resamples=np.inf,
     )  # fmt: skip
-    found = compare(mean, first, second, resamples=1024)
+    found = compare_runs(mean, first, second, resamples=1024)
     assert found.p_value == pytest.approx(expected.pvalue, abs=1e-12)
     assert found.difference.value == pytest.approx((second - first).mean(), rel=1e-12)
     expected = bootstrap(mean, second - first, resamples=1024)
@@ -116,8 +116,10 @@ def test_the_exact_p_value_is_scipys():
 def test_random_exchanges_come_close_to_all_of_them():
     rng = np.random.default_rng(4)
     first, second = confusions(12), confusions(12, seed=3, right=0.72)
-    exact = compare(class_iou, first, second, resamples=4096)
-    p_values = [compare(class_iou, first, second, resamples=4095, seed=s).p_value for s in range(3)]
+    exact = compare_runs(class_iou, first, second, resamples=4096)
+    p_values = [
+        compare_runs(class_iou, first, second, resamples=4095, seed=s).p_value for s in range(3)
+    ]
     assert 0.01 < exact.p_value < 0.99
     np.testing.assert_allclose(p_values, exact.p_value, atol=0.03)
     # By hand, with the figures themselves exchanged.
@@ -134,7 +136,7 @@ def test_of_equal_runs_one_in_twenty_is_taken_for_different_at_most():
     rng = np.random.default_rng(0)
     images = rng.normal(0, 3, (400, 40))
     found = [
-        compare(mean, base + rng.normal(0, 1, 40), base + rng.normal(0, 1, 40), resamples=500)
+        compare_runs(mean, base + rng.normal(0, 1, 40), base + rng.normal(0, 1, 40), resamples=500)
         for base in images
     ]
     assert 0.02 < np.mean([c.p_value <= 0.05 for c in found]) < 0.08
@@ -147,11 +149,11 @@ def test_pairing_finds_what_the_two_intervals_alone_hide():
     second = first + rng.normal(0.2, 0.2, 100)
     one, other = bootstrap(mean, first), bootstrap(mean, second)
     assert one.low < other.value < one.high
-    found = compare(mean, first, second)
+    found = compare_runs(mean, first, second)
     assert found.p_value == pytest.approx(1 / 10_001)
     assert found.verdict(higher_is_better=True) == "the second is better"
     assert found.verdict(higher_is_better=False) == "the first is better"
-    turned = compare(mean, second, first)
+    turned = compare_runs(mean, second, first)
     assert turned.verdict(higher_is_better=True) == "the first is better"
     assert turned.difference.value == pytest.approx(-found.difference.value)
 
@@ -168,7 +170,7 @@ def test_a_difference_is_more_than_noise_if_both_say_so(low, high, p_value, is_s
 
 def test_a_run_does_not_differ_from_itself():
     figures = np.random.default_rng(0).normal(size=30)
-    found = compare(mean, figures, figures)
+    found = compare_runs(mean, figures, figures)
     assert found == Comparison(Interval(0, 0, 0), 1)
     assert not found.is_significant
 
@@ -190,7 +192,7 @@ def test_infinite_figures_are_refused(bad):
 
 def test_other_images_are_refused():
     with pytest.raises(UserError, match=r"same images: .*\(3,\).*\(4,\)"):
-        compare(mean, np.ones(3), np.ones(4))
+        compare_runs(mean, np.ones(3), np.ones(4))
 
 
 def test_a_statistic_that_is_no_number_is_refused():

@@ -11,7 +11,7 @@ from tfpix2pix.data.formats import PairFormat
 from tfpix2pix.data.pairs import Pairs
 from tfpix2pix.errors import UserError
 from tfpix2pix.evaluation.baseline import mean_image_figures
-from tfpix2pix.evaluation.metrics import VALIDATION_METRICS
+from tfpix2pix.evaluation.metrics import TRAINING_METRICS
 from tfpix2pix.inference.translator import load_translator
 from tfpix2pix.training.build import build_discriminator, build_generator
 from tfpix2pix.training.datasets import open_run_data
@@ -129,7 +129,7 @@ def _steps_done(folder: RunFolder) -> int:
 
 def _last_validation(rows: list[Row]) -> dict[str, float]:
     validated = [row for row in rows if "val_l1" in row]
-    return {name: validated[-1][f"val_{name}"] for name in VALIDATION_METRICS} if validated else {}
+    return {name: validated[-1][f"val_{name}"] for name in TRAINING_METRICS} if validated else {}
 
 
 def _seconds(rows: list[Row], batch_size: int) -> float:

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from tfpix2pix.data.formats import RGB, ImageFormat
 from tfpix2pix.data.images import to_unit_range
-from tfpix2pix.evaluation.metrics import VALIDATION_METRICS, image_figures, mean_figures
+from tfpix2pix.evaluation.metrics import TRAINING_METRICS, image_figures, mean_figures
 
 
 def mean_image_figures(
@@ -33,6 +33,6 @@ def mean_image_figures(
     def measure(target_image: tf.Tensor) -> dict[str, tf.Tensor]:
         target = to_unit_range(target_image, target_format)
         answer = tf.broadcast_to(mean_image, tf.shape(target))
-        return image_figures(target, answer, VALIDATION_METRICS)
+        return image_figures(target, answer, TRAINING_METRICS)
 
     return mean_figures(measure(target_image) for _, target_image in validation_batches)

@@ -96,7 +96,7 @@ def bootstrap(
     return _interval(of(rows.mean(axis=0)[np.newaxis])[0], np.concatenate(drawn), confidence)
 
 
-def compare(
+def compare_runs(
     statistic: Statistic,
     first: np.ndarray,
     second: np.ndarray,

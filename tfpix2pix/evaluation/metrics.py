@@ -122,7 +122,7 @@ SET_METRICS: Mapping[str, Metric] = MappingProxyType(
     }
 )
 # What is measured during training.
-VALIDATION_METRICS: Mapping[str, ImageMetric] = MappingProxyType(
+TRAINING_METRICS: Mapping[str, ImageMetric] = MappingProxyType(
     {name: METRICS[name] for name in ("l1", "psnr", "ssim")}
 )
 
@@ -146,7 +146,7 @@ def image_figures(
 def make_validator(
     generator: keras.Model, formats: PairFormat = RGB_PAIRS
 ) -> Callable[[tf.data.Dataset], dict[str, float]]:
-    """Compiles a function that averages `VALIDATION_METRICS` over a data set.
+    """Compiles a function that averages `TRAINING_METRICS` over a data set.
 
     Args:
         generator: run as at inference, with statistics per image and without dropout.
@@ -162,7 +162,7 @@ def make_validator(
         generated_image = generator(to_network_range(input_image, formats.input), training=False)
         target = to_unit_range(target_image, formats.target)
         answer = network_to_unit_range(generated_image, formats.target)
-        return image_figures(target, answer, VALIDATION_METRICS)
+        return image_figures(target, answer, TRAINING_METRICS)
 
     def validate(batches: tf.data.Dataset) -> dict[str, float]:
         return mean_figures(measure(*batch) for batch in batches)

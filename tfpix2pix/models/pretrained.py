@@ -1,6 +1,8 @@
 """Networks of keras.applications with their weights: downloaded by Keras, or from a file."""
 
 import urllib.error
+import zipfile
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +12,8 @@ from tfpix2pix.errors import UserError
 
 # What stands for weights that Keras downloads.
 IMAGENET = "imagenet"
+# What Keras lets through of files that it cannot read; .keras files are ZIP archives.
+UNREADABLE = (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error)
 
 
 def load_pretrained(
@@ -49,7 +53,7 @@ def load_pretrained(
     keras.config.set_dtype_policy("float32")
     try:
         return build(include_top=False, weights=weights, **options)
-    except (OSError, ValueError, KeyError) as error:
+    except UNREADABLE as error:
         raise UserError(refusal) from error
     except Exception as error:
         # Keras raises nothing more special where a download fails.
