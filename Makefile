@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo install test test-slow test-real check lint format types benchmark build clean
+.PHONY: demo install test test-slow test-browser test-real check lint format types benchmark build clean
 
 demo: $(VENV)/installed
 	$(BIN)/tfpix2pix-train
@@ -16,6 +16,9 @@ test: $(VENV)/installed-test
 
 test-slow: $(VENV)/installed-test
 	$(BIN)/pytest -m slow
+
+test-browser: $(VENV)/installed-test
+	$(BIN)/pytest -m browser
 
 test-real: $(VENV)/installed-test
 	$(BIN)/pytest -m real_data
