@@ -34,5 +34,7 @@ def test_an_installed_package_trains_predicts_and_exports(tmp_path, pairs_folder
     assert "run folder runs/demo-1" in run("-m", "tfpix2pix", *command, **installed)
     answer = ["predict", "runs/demo-1", "runs/demo-1/samples/inputs", "--output", "pictures"]
     assert "3 written to pictures" in run("-m", "tfpix2pix", *answer, **installed)
+    page = "from tfpix2pix.report.page import SCRIPTS, _template; list(map(_template, SCRIPTS))"
+    run("-c", f"{page}; print(_template('page.html'), _template('page.css'))", **installed)
     export = ["export", "runs/demo-1", "--output", "exports"]
     assert "wrote exports/1" in run("-m", "tfpix2pix", *export, **installed)

@@ -19,6 +19,8 @@ LONGEST = 256
 # Looked at on photos and label maps of facades, magnified: 45 begins to smear foliage, and 75,
 # which looks like 60, takes a fifth more bytes.
 QUALITY = 50
+# WebP's own trade: 4 takes twice the time of 2, for 5 % fewer bytes.
+METHOD = 2
 
 _PREFIX = "data:image/webp;base64,"
 
@@ -78,5 +80,5 @@ class Thumbnails:
         image = Image.fromarray(picture[..., 0] if picture.shape[2] == 1 else picture)
         image.thumbnail((self._longest, self._longest), Image.Resampling.LANCZOS)
         file = io.BytesIO()
-        image.convert("RGB").save(file, "WEBP", quality=self._quality, method=4)
+        image.convert("RGB").save(file, "WEBP", quality=self._quality, method=METHOD)
         return _PREFIX + base64.b64encode(file.getvalue()).decode()

@@ -56,7 +56,7 @@ function toolbar() {
     refill();
   });
   return element("div", { class: "toolbar", role: "group", "aria-label": "Sorting and filtering" },
-    labelled("Sort by", by), runs.length > 1 ? labelled("of", whose) : null,
+    labelled("Sort by", by), runs.length > 1 ? labelled("of run", whose) : null,
     element("span", { class: "buttons" }, order), labelled("Filter", filter), differences, count,
     element("span", { class: "scale", id: "scale", hidden: true }, "0 ", element("span", { class: "heat" }), " half the range or more"));
 }
