@@ -1,6 +1,7 @@
 """`tfpix2pix import` and `export --format pytorch`: from a checkpoint to a run, and back."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -98,12 +99,21 @@ def test_a_checkpoint_predicts_trains_and_goes_back(files, pairs_folder, tmp_pat
         generator(scaled, training=False), answer(network, scaled), atol=1e-5
     )
     assert network.model.model[1].model[2].num_batches_tracked == 2 + 1  # and this one answer
-    assert not np.allclose(arrays(network)["model.model.3.bias"], arrays_of(files)["bias"])
+    before = torch.load(files["generator"], weights_only=True)["model.model.3.bias"]
+    assert not np.allclose(arrays(network)["model.model.3.bias"], before)
+    judge = loads(PatchGan(2, 4), tmp_path / "trained" / "latest_net_D.pth").train()
+    target = np.random.default_rng(0).uniform(-1, 1, scaled.shape).astype(np.float32)
+    np.testing.assert_allclose(
+        trained_discriminator(run)([scaled, target], training=True),
+        answer(judge, np.concatenate([scaled, target], axis=-1)),
+        atol=1e-4,
+    )
 
 
-def arrays_of(files):
-    state = torch.load(files["generator"], weights_only=True)
-    return {"bias": state["model.model.3.bias"].numpy()}
+def trained_discriminator(run):
+    state = TrainState(run.settings(), 1)
+    assert Checkpoints(state, run.checkpoints, 1).restore_latest()
+    return state.networks.discriminator
 
 
 def test_resuming_imported_weights_asks_for_what_is_missing(files, pairs_folder, tmp_path, capsys):
@@ -174,10 +184,10 @@ def test_the_moving_average_begins_at_the_imported_weights(files, tmp_path):
 @pytest.mark.parametrize(
     ("generator", "discriminator", "size"),
     [
-        (lambda: Unet(6, 2, "instance", (1, 3)), lambda: PatchGan(1, 2, "instance", 4), 64),
-        (lambda: Resnet(6, 2, dropout=0.5), lambda: PixelGan(2), 16),
+        (partial(Unet, 6, 2, "instance", (1, 3)), partial(PatchGan, 1, 2, "instance", 4), 64),
+        (partial(Resnet, 6, 2, dropout=0.5), partial(PixelGan, 2), 16),
         pytest.param(
-            *(lambda: Resnet(9, 2, "instance", dropout=0.0), lambda: PatchGan(1, 2, channels=3)),
+            *(partial(Resnet, 9, 2, "instance", dropout=0.0), partial(PatchGan, 1, 2, channels=3)),
             16,
             marks=pytest.mark.slow,
         ),
@@ -310,23 +320,30 @@ NOT_THERE = {
     "spectral_norm": {"spectral_norm": "discriminator"},
     "discriminator_scales": {"discriminator_scales": 2, "n_layers": 1},
     "discriminator_norm": {"discriminator_norm": "none"},
+    "discriminator_bias": {"discriminator": "pixelgan"},
+}
+# Biases that the reference lacks; new ones are 0, and go for none.
+EXTRA_BIASES = {
+    "generator_bias": ("generator", "down2_conv"),
+    "discriminator_bias": ("discriminator", "logits_conv"),
 }
 
 
 @pytest.mark.parametrize("setting", NOT_THERE)
 def test_networks_that_the_reference_lacks_are_refused_by_their_setting(setting, tmp_path):
     run = untrained_run(tmp_path / "run", **NOT_THERE[setting])
-    if setting == "generator_bias":
-        give_biases(run)
+    if setting in EXTRA_BIASES:
+        give_bias(run, *EXTRA_BIASES[setting])
     with pytest.raises(UserError, match=rf"^{setting}\b.*reference"):
         export_pytorch(run.path, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
-def give_biases(run):
-    """As training does: new ones are 0, and go for none."""
+def give_bias(run, network, layer):
+    """As training does."""
     state = TrainState(run.settings(), 1)
-    state.networks.generator.get_layer("down2_conv").bias.assign([1.0] * 4)
+    bias = getattr(state.networks, network).get_layer(layer).bias
+    bias.assign(np.ones(bias.shape))
     state.step.assign(1)
     Checkpoints(state, run.checkpoints, 1).save()
 

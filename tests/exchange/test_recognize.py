@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from parity import NORMS, arrays
 from torch_reference import PatchGan, PixelGan, Resnet, Unet
 
@@ -18,6 +19,7 @@ from tfpix2pix.models.exchange.reference_discriminators import (
     PixelGanReference,
 )
 from tfpix2pix.models.exchange.reference_generators import ResnetReference, UnetReference
+from tfpix2pix.models.exchange.torch_files import read_weights
 
 FILE = Path("latest_net_G.pth")
 NETWORKS = [
@@ -71,13 +73,27 @@ def test_what_the_settings_are():
     assert PixelGanReference(6, 64, "instance").settings()["discriminator_bias"] == "all"
 
 
-def test_averages_that_old_instance_norms_left_are_ignored():
-    network = Unet(5, 4, "instance")
-    weights = arrays(network)
-    for level in ("model.model.1.model.2", "model.model.1.model.6"):
-        weights[f"{level}.running_mean"] = np.zeros(8, np.float32)
-        weights[f"{level}.running_var"] = np.ones(8, np.float32)
-    assert recognize(weights, FILE) == UnetReference(3, 3, 4, 5, "instance")
+@pytest.mark.parametrize(
+    ("network", "expected"),
+    [
+        (Unet(5, 4, "instance"), UnetReference(3, 3, 4, 5, "instance")),
+        (Resnet(6, 4, "instance"), ResnetReference(3, 3, 4, 6, "instance", True)),
+        (PatchGan(2, 4, "instance"), PatchGanReference(6, 4, 2, "instance")),
+        (PixelGan(4, "instance"), PixelGanReference(6, 4, "instance")),
+    ],
+    ids=["unet", "resnet", "patchgan", "pixelgan"],
+)
+def test_averages_that_old_instance_norms_left_are_ignored(network, expected, tmp_path):
+    """In a file: their averages, and counters of batches, behind the prefix of DataParallel."""
+    for sequence in network.modules():
+        if isinstance(sequence, torch.nn.Sequential):
+            for place, layer in enumerate(sequence):
+                if isinstance(layer, torch.nn.InstanceNorm2d):
+                    sequence[place] = torch.nn.InstanceNorm2d(8, track_running_stats=True)
+    state = {f"module.{key}": tensor for key, tensor in network.state_dict().items()}
+    assert {key.rpartition(".")[2] for key in state} >= {"running_mean", "num_batches_tracked"}
+    torch.save(state, tmp_path / "old.pth")
+    assert recognize(read_weights(tmp_path / "old.pth"), FILE) == expected
 
 
 def changed(network, **changes):
