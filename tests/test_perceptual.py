@@ -173,7 +173,8 @@ def test_settings_that_vgg19_cannot_serve_are_refused_before_its_weights_are_sou
     monkeypatch.setattr(perceptual, "_vgg19", lambda _: pytest.fail("weights were sought"))
     assert build_perceptual(resolve(), PairFormat()) is None
     wanted = {"perceptual_weight": 1, "vgg_weights": "nowhere.h5"}
-    small = resolve(flags=wanted | {"crop_size": 16, "load_size": 16})
+    # Its size is the pairs' own, which `resolve` does not know.
+    small = resolve(flags=wanted | {"resize": "none", "crop_size": 16, "load_size": 16})
     with pytest.raises(SettingsError, match="at least 32x32, and crop_size is 16x16"):
         build_perceptual(small, PairFormat())
     with pytest.raises(SettingsError, match="the targets are 5 channels"):

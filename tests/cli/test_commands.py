@@ -50,6 +50,24 @@ def test_training_says_where_things_are_and_what_to_do_next(tmp_path, module_pai
     assert "done: 3 steps" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--load-size", "100", "--crop-size", "100"], "crop_size: image size 100x100 does not"),
+        (["--generator", "unet_256", "--depth", "none"], "generator unet and depth=7"),
+        (["--n-layers", "6", "--discriminator-scales", "2"], "crop_size: images of 128x128 are"),
+    ],
+)
+def test_sizes_that_networks_do_not_take_leave_no_folder(
+    flags, message, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    for place in ([], ["--run-dir", "mine"]):
+        assert cli.train_main([*flags, *place]) == 2
+        assert message in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_run_folders_are_numbered(tmp_path):
     claimed = [claim_run_folder(tmp_path / "runs", "demo").path.name for _ in range(3)]
     assert claimed == ["demo-1", "demo-2", "demo-3"]

@@ -1,5 +1,8 @@
 """Settings that cannot work together are refused with the reason; all others are not."""
 
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,6 +35,17 @@ def refusal(**flags):
         ({"gan_loss": "wgan_gp", "label_smoothing": 0.1}, "label_smoothing: gan_loss wgan_gp has"),
         ({"gan_loss": "wgan_gp", "batch_size": 2}, "gan_loss wgan_gp penalises the gradient at"),
         ({"r1_weight": 10, "batch_size": 2}, "r1_weight penalises the gradient at"),
+        ({"crop_size": 100}, "crop_size: image size 100x100 does not fit a generator of depth 6"),
+        ({"crop_size": 96, "depth": 6}, "crop_size: image size 96x96 does not fit a generator of"),
+        ({"generator": "resnet_9", "depth": 8}, "crop_size: image size 256x256 is too small for a"),
+        ({"generator": "local_enhancer", "crop_size": 80}, "crop_size: image size 80x80 does not"),
+        ({"crop_size": 16}, "crop_size: images of 16x16 are too small for n_layers=3"),
+        ({"n_layers": 6, "discriminator_scales": 4}, "crop_size: images of 256x256 are too small"),
+        ({"resize": "crop", "crop_size": 100}, "crop_size: image size 100x100 does not fit"),
+        (
+            {"perceptual_weight": 1, "crop_size": 16, "n_layers": 1},
+            "perceptual_weight: VGG19 takes images of at least 32x32, and crop_size is 16x16",
+        ),
     ],
 )  # fmt: skip
 def test_what_cannot_work_together_is_refused(flags, beginning):
@@ -56,10 +70,55 @@ def test_what_cannot_work_together_is_refused(flags, beginning):
         {"r1_weight": 10, "batch_size": 2, "discriminator_norm": "group"},
         {"gan_loss": "wgan_gp", "batch_size": 2, "discriminator_norm": "none"},
         {"gan_loss": "wgan_gp", "batch_size": 2, "norm": "instance"},
+        {"crop_size": 96, "depth": 5},
+        {"crop_size": 16, "discriminator": "pixelgan"},
+        {"generator": "resnet_9", "crop_size": "100x200"},
+        {"perceptual_weight": 1, "crop_size": 32},
+        # The pairs decide.
+        {"resize": "none", "crop_size": 100},
+        {"resize": "scale_width", "crop_size": 16, "perceptual_weight": 1},
     ],
 )
 def test_what_works_together_is_accepted(flags):
     assert resolve(flags=flags) != Settings()
+
+
+def test_where_no_networks_are_built_any_size_is_accepted():
+    flags = {"crop_size": 100, "perceptual_weight": 1}
+    assert resolve(flags=flags, networks=False).data.crop_size == (100, 100)
+    with pytest.raises(SettingsError, match="does not fit in load_size"):
+        resolve(flags={"crop_size": 300}, networks=False)
+
+
+@pytest.mark.parametrize(
+    ("flags", "depth"),
+    [
+        ({"generator": "unet_512"}, 8),
+        ({"generator": "unet_256", "crop_size": 128}, 7),
+        ({"generator": "unet_128", "crop_size": "192x256"}, 6),
+    ],
+)
+def test_a_u_net_of_its_own_depth_is_told_what_helps(flags, depth):
+    """The setting depth does not: it is refused."""
+    assert refusal(**flags).endswith(f"(this size works with generator unet and depth={depth})")
+    resolve(flags={**flags, "generator": "unet", "depth": depth})
+
+
+def test_sizes_are_refused_without_tensorflow():
+    program = (
+        "import sys\n"
+        "from tfpix2pix.config import resolve\n"
+        "from tfpix2pix.errors import SettingsError\n"
+        "for flags in ({'crop_size': 100}, {'n_layers': 6, 'discriminator_scales': 4}):\n"
+        "    try:\n"
+        "        resolve(flags=flags)\n"
+        "        sys.exit('accepted')\n"
+        "    except SettingsError:\n"
+        "        pass\n"
+        "sys.exit(' '.join({'tensorflow', 'keras', 'numpy'} & sys.modules.keys()) or 0)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 SOME_VALUES = {

@@ -51,7 +51,7 @@ def several(sizes, formats=None):
 
 
 def data_settings(**flags):
-    return resolve(flags={"data": "memory", **flags}).data
+    return resolve(flags={"data": "memory", **flags}, networks=False).data
 
 
 @pytest.mark.parametrize("cache_gib", [0, 1])

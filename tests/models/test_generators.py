@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import reference
 
+from tfpix2pix.config.sizes import checked_depth, default_depth
 from tfpix2pix.models import BatchNorm, encoder_decoder_generator, unet_generator
-from tfpix2pix.models.sizes import checked_depth, default_depth
 
 SKIPS = ["preactivation", "relu", "postactivation"]
 ENCODER = [64, 128, 256, 512, 512, 512, 512, 512]

@@ -9,8 +9,8 @@ import reference
 import tensorflow as tf
 import torch_networks
 
+from tfpix2pix.config.sizes import check_resnet_size
 from tfpix2pix.models import local_enhancer_generator, resnet_generator
-from tfpix2pix.models.sizes import check_resnet_size
 
 
 def convolutions(model):

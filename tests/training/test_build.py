@@ -10,18 +10,13 @@ import pytest
 import tensorflow as tf
 
 from tfpix2pix.config import ModelSettings
+from tfpix2pix.config.network_sizes import GENERATOR_SIZES, check_image_size, size_multiple
 from tfpix2pix.config.types import Generator
 from tfpix2pix.data.formats import ImageFormat, PairFormat
 from tfpix2pix.errors import SettingsError
 from tfpix2pix.models import Dropout, patchgan_discriminator, unet_generator
 from tfpix2pix.models.convolutions import SpectralConv2D, SpectralConv2DTranspose
-from tfpix2pix.training.build import (
-    GENERATORS,
-    build_discriminator,
-    build_generator,
-    check_image_size,
-    size_multiple,
-)
+from tfpix2pix.training.build import GENERATORS, build_discriminator, build_generator
 
 # For each kind: the smallest size that it takes, of what sizes must be multiples there, stride-2
 # convolutions and residual blocks (twice as many convolutions).
@@ -47,7 +42,7 @@ def named(model, pattern):
 
 
 def test_every_kind_of_the_setting_has_its_network():
-    assert set(GENERATORS) == set(get_args(Generator)) == set(KINDS)
+    assert set(GENERATORS) == set(GENERATOR_SIZES) == set(get_args(Generator)) == set(KINDS)
 
 
 @pytest.mark.parametrize("kind", KINDS)

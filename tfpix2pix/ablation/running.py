@@ -16,10 +16,10 @@ from tfpix2pix.ablation.outcomes import (
 from tfpix2pix.ablation.recipe import SHEET, TABLE, TABLE_FOR_READING, Recipe, RecipeSet
 from tfpix2pix.ablation.sheet import Column, comparison_sheet
 from tfpix2pix.ablation.table import csv_table, markdown_table
+from tfpix2pix.config.network_sizes import check_image_size
 from tfpix2pix.errors import SettingsError, UserError
 from tfpix2pix.files import locked, write_atomically
 from tfpix2pix.progress import say
-from tfpix2pix.training.build import check_image_size
 from tfpix2pix.training.run import resume, train
 from tfpix2pix.training.run_folder import RunFolder
 from tfpix2pix.training.samples import png_bytes

@@ -76,7 +76,7 @@ def _settings(arguments: argparse.Namespace) -> DataSettings:
                 f"{', '.join(RESIZE_MODES)}; or leave out --resize"
             )
         flags["resize"] = arguments.resize_to
-    return resolve(arguments.preset, arguments.config, flags).data
+    return resolve(arguments.preset, arguments.config, flags, networks=False).data
 
 
 def _sheet(settings: DataSettings, given: Path | None) -> Path:

@@ -121,7 +121,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.check:
         return check(arguments)
     _refuse_checking(arguments)
-    settings = resolve(flags={"data": arguments.source, **given_settings(arguments)}).data
+    flags = {"data": arguments.source, **given_settings(arguments)}
+    settings = resolve(flags=flags, networks=False).data
     if arguments.destination is None:
         raise SettingsError("prepare SRC DST: where to? Give a new folder, or --check to look only")
     options = _options(arguments)

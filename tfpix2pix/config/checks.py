@@ -1,11 +1,20 @@
 """Settings that are right one by one, and wrong together: refused with the reason."""
 
+from tfpix2pix.config.network_sizes import (
+    GENERATOR_SIZES,
+    check_image_size,
+    check_perceptual_size,
+)
 from tfpix2pix.config.settings import DataSettings, ModelSettings, Settings, TrainSettings
 from tfpix2pix.errors import SettingsError
 
 
-def check_combinations(settings: Settings) -> None:
+def check_combinations(settings: Settings, *, networks: bool = True) -> None:
     """Refuses settings that cannot work together.
+
+    Args:
+        settings: of a run.
+        networks: whether they are to take images of `crop_size`.
 
     Raises:
         SettingsError: with the settings' names, the reason and what to do.
@@ -16,6 +25,9 @@ def check_combinations(settings: Settings) -> None:
     _check_norms(settings.model)
     _check_losses(settings.train)
     _check_penalties(settings)
+    if networks and not settings.data.takes_size_from_pairs:
+        check_image_size(settings.model, settings.data.crop_size)
+        check_perceptual_size(settings.train, settings.data.crop_size)
 
 
 def _check_sizes(data: DataSettings) -> None:
@@ -45,9 +57,9 @@ def _check_encoding(data: DataSettings) -> None:
 
 def _check_generator(model: ModelSettings) -> None:
     if model.generator.startswith("unet_") and model.depth is not None:
-        size = int(model.generator.removeprefix("unet_"))
+        own_depth = GENERATOR_SIZES[model.generator].depth
         raise SettingsError(
-            f"depth: generator {model.generator} is the U-Net of depth {size.bit_length() - 1}: "
+            f"depth: generator {model.generator} is the U-Net of depth {own_depth}: "
             "leave depth out, or give generator unet"
         )
     if model.dropout_at_prediction and model.dropout == 0:

@@ -96,6 +96,7 @@ def resolve(
     flags: Mapping[str, Any] | None = None,
     *,
     layers: Mapping[str, Any] | None = None,
+    networks: bool = True,
 ) -> Settings:
     """Lays a settings file over a preset and flags over both, and checks the result.
 
@@ -105,9 +106,12 @@ def resolve(
         flags: values by setting name, e.g. `{"base_filters": "32"}`; text is read as its type.
         layers: more such sections, parsed, by where they come from; laid over the file, one after
             another, and under the flags.
+        networks: False where the settings are looked at without networks, which then need not
+            take images of `crop_size`.
 
     Raises:
-        SettingsError: an unknown key, a value of the wrong type or out of range.
+        SettingsError: an unknown key, a value of the wrong type or out of range, or what cannot
+            work together.
     """
     trees: dict[str, Any] = {}
     if preset:
@@ -120,7 +124,20 @@ def resolve(
     merged: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
     for layer in laid:
         _lay_over(merged, layer)
-    return _checked(merged)
+    settings = _validated(merged)
+    check_combinations(settings, networks=networks)
+    return settings
+
+
+def read_value(name: str, value: Any) -> Any:
+    """A setting's value in its type, whatever goes with it: text is read as by `resolve`.
+
+    Raises:
+        SettingsError: there is no such setting, or the value is of the wrong type or out of range.
+    """
+    sections: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
+    settings = _validated(sections | _sectioned({name: value}))
+    return getattr(getattr(settings, SECTION_OF[name]), name)
 
 
 def load_settings(path: Path) -> Settings:
@@ -213,7 +230,7 @@ def _lay_over(merged: dict[str, dict[str, Any]], layer: dict[str, dict[str, Any]
         merged[section].update(values)
 
 
-def _checked(merged: dict[str, dict[str, Any]]) -> Settings:
+def _validated(merged: dict[str, dict[str, Any]]) -> Settings:
     for setting in all_settings():
         value = merged[setting.section].get(setting.name)
         if isinstance(value, bool) and not setting.may_be_bool:
@@ -222,11 +239,9 @@ def _checked(merged: dict[str, dict[str, Any]]) -> Settings:
                 "on and off so); write the value itself, in quotes if it is text"
             )
     try:
-        settings = pydantic.TypeAdapter(Settings).validate_python(merged)
+        return pydantic.TypeAdapter(Settings).validate_python(merged)
     except pydantic.ValidationError as error:
         raise SettingsError("; ".join(_explain(problem) for problem in error.errors())) from error
-    check_combinations(settings)
-    return settings
 
 
 def _explain(problem: Any) -> str:

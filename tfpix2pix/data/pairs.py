@@ -80,7 +80,7 @@ def open_pairs(data: str | DataSettings, split: str, **settings: Any) -> Pairs:
         SettingsError: unknown settings, or float images without `value_range`.
     """
     if isinstance(data, str):
-        data = resolve(flags={"data": data, **settings}).data
+        data = resolve(flags={"data": data, **settings}, networks=False).data
     listing = None if kind_of(data.data) in RECORD_KINDS else usable_listing(data, split)
     return open_splits(data, listing, [split])[split]
 

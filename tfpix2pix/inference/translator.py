@@ -13,18 +13,16 @@ import keras
 import tensorflow as tf
 
 from tfpix2pix.config import Settings
+from tfpix2pix.config.network_sizes import generator_depth
+from tfpix2pix.config.sizes import checked_depth
 from tfpix2pix.config.types import Interpolation
 from tfpix2pix.data import images
 from tfpix2pix.data.encoding import image_suffix
 from tfpix2pix.data.formats import RGB_PAIRS, PairFormat
 from tfpix2pix.data.pipeline import resize_input
 from tfpix2pix.models import Dropout, set_prediction_seed
-from tfpix2pix.models.sizes import checked_depth
 from tfpix2pix.training.checkpoints import load_generator
 from tfpix2pix.training.run_folder import RunFolder
-
-# Generators that are as deep as their image size asks for, unless a depth is given.
-DEPTH_BY_SIZE = ("unet", "encoder_decoder")
 
 
 class Translator(tf.Module):
@@ -133,7 +131,7 @@ def _used_variables(generator: keras.Model) -> list[keras.Variable]:
 
 def _with_depth_of_training(settings: Settings) -> Settings:
     """Where the size in training decides the depth, images of other sizes must not change it."""
-    if settings.model.depth is not None or settings.model.generator not in DEPTH_BY_SIZE:
+    if generator_depth(settings.model) is not None:
         return settings
     depth = checked_depth(*settings.data.crop_size, None)
     model = dataclasses.replace(settings.model, depth=depth)

@@ -18,7 +18,6 @@ LAYER_WEIGHTS = {
     "block4_conv1": 1 / 4,
     "block5_conv1": 1.0,
 }
-SMALLEST_SIDE = 32
 # ImageNet's mean blue, green and red, as VGG's authors subtract them from images in [0, 255].
 MEAN_BGR = (103.939, 116.779, 123.68)
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import keras
 
+from tfpix2pix.config.sizes import check_patchgan_size
 from tfpix2pix.models.blocks import convolution, image_sides, layer_width, leaky_relu
 from tfpix2pix.models.norms import normalization
 from tfpix2pix.models.options import BlockOptions
 from tfpix2pix.models.reflection import Halve
-from tfpix2pix.models.sizes import ImageSizeError
 
 ImageSize = int | tuple[int, int] | None
 
@@ -56,7 +56,8 @@ def patchgan_discriminator(
     """
     if not 1 <= n_layers <= 6:
         raise ValueError(f"n_layers must be 1 to 6, not {n_layers} (for 1x1 patches: PixelGAN)")
-    check_smallest_size(image_size, n_layers, scales)
+    if image_size is not None:
+        check_patchgan_size(*image_sides(image_size), n_layers, scales)
     inputs, x = _judged(image_size, input_channels, output_channels, conditional)
     options = BlockOptions(**block_options)
     judge = functools.partial(
@@ -201,38 +202,3 @@ def _logits(x: Any, *, kernel_size: int, options: BlockOptions, prefix: str) -> 
         dtype="float32",
         name=f"{prefix}logits",
     )
-
-
-def check_smallest_size(image_size: ImageSize, n_layers: int, scales: int = 1) -> None:
-    """Refuses images that leave the last layers of the coarsest scale nothing to see.
-
-    Raises:
-        ValueError: with the smallest size that works.
-    """
-    if image_size is None:
-        return
-    size = image_sides(image_size)
-    if min(size) >= _smallest_side(n_layers, scales):
-        return
-    fewer_layers = [n for n in range(1, n_layers) if min(size) >= _smallest_side(n, scales)]
-    fewer_scales = [n for n in range(1, scales) if min(size) >= _smallest_side(n_layers, n)]
-    hints = [
-        f", or {words} for this one"
-        for words, fitting in (
-            (f"n_layers up to {max(fewer_layers, default=0)}", fewer_layers),
-            (f"up to {max(fewer_scales, default=0)} discriminator scales", fewer_scales),
-        )
-        if fitting
-    ]
-    side = _smallest_side(n_layers, scales)
-    asked = f"n_layers={n_layers}" + (f" at {scales} scales" if scales > 1 else "")
-    raise ImageSizeError(
-        f"images of {size[0]}x{size[1]} are too small for {asked}: "
-        f"use at least {side}x{side}{''.join(hints)}"
-    )
-
-
-def _smallest_side(n_layers: int, scales: int) -> int:
-    # Three pixels must be left for the two stride-1 layers, which take off one each; each halving,
-    # by a stride or of the images, rounds up.
-    return 2 * 2 ** (n_layers + scales - 1) + 1

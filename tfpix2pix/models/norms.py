@@ -5,8 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from tfpix2pix.config.sizes import ImageSizeError
 from tfpix2pix.models.options import BlockOptions
-from tfpix2pix.models.sizes import ImageSizeError
 
 # Wu and He 2018, section 4.1, compare fixed channels a group; 16 is their best.
 GROUP_CHANNELS = 16

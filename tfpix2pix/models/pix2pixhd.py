@@ -7,11 +7,11 @@ from typing import Any
 
 import keras
 
+from tfpix2pix.config.sizes import check_resnet_size
 from tfpix2pix.models.blocks import image_sides
 from tfpix2pix.models.options import BlockOptions
 from tfpix2pix.models.reflection import Halve
 from tfpix2pix.models.resnet import decode, encode, output_image, residual_block
-from tfpix2pix.models.sizes import check_resnet_size
 
 
 def local_enhancer_generator(

@@ -9,12 +9,12 @@ from typing import Any
 
 import keras
 
+from tfpix2pix.config.sizes import check_resnet_size
 from tfpix2pix.models.blocks import convolution, generated_image, image_sides, relu
 from tfpix2pix.models.dropout import Dropout
 from tfpix2pix.models.norms import normalization
 from tfpix2pix.models.options import BlockOptions
 from tfpix2pix.models.reflection import ReflectionPadding2D
-from tfpix2pix.models.sizes import check_resnet_size
 from tfpix2pix.models.upsampling import upsample
 
 

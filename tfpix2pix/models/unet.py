@@ -5,9 +5,9 @@ from typing import Any, Literal, get_args
 
 import keras
 
+from tfpix2pix.config.sizes import checked_depth
 from tfpix2pix.models.blocks import downsample, generated_image, image_sides, layer_width, relu
 from tfpix2pix.models.options import BlockOptions, check_choice
-from tfpix2pix.models.sizes import checked_depth
 from tfpix2pix.models.upsampling import double, upsample
 
 Skip = Literal["preactivation", "relu", "postactivation"]

@@ -8,6 +8,8 @@ import keras
 import tensorflow as tf
 
 from tfpix2pix.config import ModelSettings
+from tfpix2pix.config.network_sizes import check_image_size, generator_depth, size_multiple
+from tfpix2pix.config.sizes import ImageSize, ImageSizeError
 from tfpix2pix.data.formats import RGB_PAIRS, PairFormat
 from tfpix2pix.errors import SettingsError
 from tfpix2pix.models import (
@@ -18,10 +20,6 @@ from tfpix2pix.models import (
     resnet_generator,
     unet_generator,
 )
-from tfpix2pix.models.discriminators import check_smallest_size
-from tfpix2pix.models.sizes import ImageSizeError, check_resnet_size, checked_depth
-
-ImageSize = tuple[int, int]
 
 # Settings of the blocks of every network.
 _BLOCKS = (
@@ -33,29 +31,9 @@ _BLOCKS = (
     "leaky_slope",
     "upsampling",
 )
-_ENCODER_DECODER = (
-    "depth",
-    "dropout",
-    "dropout_start",
-    "dropout_at_prediction",
-    "innermost_norm",
-)
+_ENCODER_DECODER = ("dropout", "dropout_start", "dropout_at_prediction", "innermost_norm")
 _UNET = (*_ENCODER_DECODER, "skip", "skip_order")
-_RESNET = ("depth", "dropout", "dropout_at_prediction")
-
-
-def _unet_multiple(size: ImageSize, depth: int | None) -> int:
-    return int(2 ** checked_depth(*size, depth))
-
-
-def _resnet_multiple(size: ImageSize, depth: int) -> int:
-    check_resnet_size(*size, depth)
-    return int(2**depth)
-
-
-def _enhancer_multiple(size: ImageSize, depth: int) -> int:
-    check_resnet_size(*size, depth, halvings=depth + 1)
-    return int(2 ** (depth + 1))
+_RESNET = ("dropout", "dropout_at_prediction")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,76 +42,39 @@ class GeneratorKind:
 
     Attributes:
         make: makes the network.
-        multiple: of which height and width must be, for a size and a depth; ValueError if not so.
-        settings: the names of those that `make` takes.
-        fixed: what it is told besides; a setting that is given goes before it.
+        settings: the names of those that `make` takes, besides `depth`.
+        fixed: what it is told besides.
     """
 
     make: Callable[..., keras.Model]
-    multiple: Callable[..., int]
-    settings: tuple[str, ...]
+    settings: tuple[str, ...] = ()
     fixed: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def options(self, settings: ModelSettings) -> dict[str, Any]:
         """The keywords of this kind alone."""
         given = {name: getattr(settings, name) for name in self.settings}
-        return dict(self.fixed) | {n: value for n, value in given.items() if value is not None}
+        return {"depth": generator_depth(settings), **self.fixed, **given}
 
 
-def _unet(**fixed: int) -> GeneratorKind:
-    return GeneratorKind(unet_generator, _unet_multiple, _UNET, fixed)
-
-
-def _resnet(settings: tuple[str, ...], **fixed: int) -> GeneratorKind:
-    return GeneratorKind(resnet_generator, _resnet_multiple, settings, fixed)
-
+_UNETS = GeneratorKind(unet_generator, _UNET)
 
 # pix2pixHD's two have no dropout, whatever the setting says: there is none in their source.
 GENERATORS = {
-    "unet": _unet(),
-    "unet_128": _unet(depth=7),
-    "unet_256": _unet(depth=8),
-    "unet_512": _unet(depth=9),
-    "encoder_decoder": GeneratorKind(encoder_decoder_generator, _unet_multiple, _ENCODER_DECODER),
-    "resnet_6": _resnet(_RESNET, depth=2, residual_blocks=6),
-    "resnet_9": _resnet(_RESNET, depth=2, residual_blocks=9),
-    "global": _resnet(("depth",), depth=4, residual_blocks=9, dropout=0),
-    "local_enhancer": GeneratorKind(
-        local_enhancer_generator, _enhancer_multiple, ("depth",), {"depth": 4}
-    ),
+    "unet": _UNETS,
+    "unet_128": _UNETS,
+    "unet_256": _UNETS,
+    "unet_512": _UNETS,
+    "encoder_decoder": GeneratorKind(encoder_decoder_generator, _ENCODER_DECODER),
+    "resnet_6": GeneratorKind(resnet_generator, _RESNET, {"residual_blocks": 6}),
+    "resnet_9": GeneratorKind(resnet_generator, _RESNET, {"residual_blocks": 9}),
+    "global": GeneratorKind(resnet_generator, fixed={"residual_blocks": 9, "dropout": 0}),
+    "local_enhancer": GeneratorKind(local_enhancer_generator),
 }
 
 DISCRIMINATORS: dict[str, tuple[Callable[..., keras.Model], tuple[str, ...]]] = {
     "patchgan": (patchgan_discriminator, ("n_layers",)),
     "pixelgan": (pixelgan_discriminator, ()),
 }
-
-
-def size_multiple(settings: ModelSettings, image_size: ImageSize) -> int:
-    """Of what the height and the width must be multiples for the generator of this image size.
-
-    Raises:
-        SettingsError: the image size does not fit it; with sizes that do.
-    """
-    kind = GENERATORS[settings.generator]
-    try:
-        return kind.multiple(image_size, kind.options(settings).get("depth"))
-    except ImageSizeError as error:
-        raise SettingsError(f"crop_size: {error}") from error
-
-
-def check_image_size(settings: ModelSettings, image_size: ImageSize) -> None:
-    """Refuses settings whose networks do not take images of this size.
-
-    Raises:
-        SettingsError: with sizes that they take.
-    """
-    size_multiple(settings, image_size)
-    if settings.discriminator == "patchgan":
-        try:
-            check_smallest_size(image_size, settings.n_layers, settings.discriminator_scales)
-        except ImageSizeError as error:
-            raise SettingsError(f"crop_size: {error}") from error
 
 
 def build_generator(

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from tfpix2pix.config import Settings, resolve
-from tfpix2pix.config.loading import REFERENCE_PRESET, SECTION_OF
+from tfpix2pix.config.loading import REFERENCE_PRESET, read_value
 from tfpix2pix.data.sources import IMPORTED
 from tfpix2pix.errors import SettingsError, UserError
 
@@ -27,7 +27,7 @@ def import_settings(
 
     Args:
         given: settings by name, as flags give them.
-        recognized: those that the weights fix.
+        recognized: those that the weights fix; without them, nothing is said of sizes.
         default_size: of the networks, where none is given.
         preset: how those train from whom the weights are.
 
@@ -38,12 +38,13 @@ def import_settings(
         _check_agreement(name, given[name], recognized[name])
     flags = {"data": IMPORTED, "steps": None, "epochs": None, **_sizes(given, default_size)}
     dropout = {**given, **recognized}.get("dropout")
-    if dropout is not None and _value("dropout", dropout) == 0:
+    if dropout is not None and read_value("dropout", dropout) == 0:
         flags["dropout_at_prediction"] = False
     if recognized.get("norm") == "instance":
         # As the reference makes a new discriminator.
         flags["discriminator_bias"] = "all"
-    return resolve(preset, flags={**flags, **given, **recognized})
+    flags = {**flags, **given, **recognized}
+    return resolve(preset, flags=flags, networks=bool(recognized))
 
 
 def check_new_folder(path: Path) -> None:
@@ -61,18 +62,13 @@ def check_new_folder(path: Path) -> None:
 
 
 def _check_agreement(name: str, given: Any, recognized: Any) -> None:
-    value = _value(name, given)
+    value = read_value(name, given)
     if value != recognized:
         flag = "--" + name.replace("_", "-")
         raise SettingsError(
             f"{flag} {value}: the weights are of a network of {name} {_shown(recognized)}; "
             f"leave {flag} out"
         )
-
-
-def _value(name: str, given: Any) -> Any:
-    """What a flag says, in the setting's type."""
-    return getattr(getattr(resolve(flags={name: given}), SECTION_OF[name]), name)
 
 
 def _shown(value: Any) -> str:
@@ -84,8 +80,8 @@ def _sizes(given: Mapping[str, Any], default_size: int) -> dict[str, Any]:
     if "crop_size" in given and "load_size" in given:
         return {}
     if "load_size" in given:
-        load = resolve(flags={"load_size": given["load_size"], "crop_size": 16}).data.load_size
+        load = read_value("load_size", given["load_size"])
         return {"crop_size": tuple(min(side, default_size) for side in load)}
     crop = given.get("crop_size", default_size)
-    crop = resolve(flags={"crop_size": crop, "load_size": crop}).data.crop_size
+    crop = read_value("crop_size", crop)
     return {"crop_size": crop, "load_size": tuple(round(side * LOAD_FOR_CROP) for side in crop)}

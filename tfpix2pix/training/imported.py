@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from tfpix2pix.config import DataSettings, Settings, dump_settings
 from tfpix2pix.config.loading import REFERENCE_PRESET, TUTORIAL_PRESET
+from tfpix2pix.config.network_sizes import check_image_size
 from tfpix2pix.data.formats import PairFormat, pair_format
 from tfpix2pix.data.sources import absolute_data
 from tfpix2pix.errors import SettingsError, UserError
@@ -23,7 +24,6 @@ from tfpix2pix.models.exchange.tfjs import TfjsGenerator, is_tfjs, read_tfjs
 from tfpix2pix.models.exchange.tfjs_files import model_file
 from tfpix2pix.models.exchange.torch_files import read_weights
 from tfpix2pix.models.exchange.transfer import set_weights
-from tfpix2pix.training.build import check_image_size
 from tfpix2pix.training.checkpoints import Checkpoints
 from tfpix2pix.training.environment import environment
 from tfpix2pix.training.import_settings import DEFAULT_SIZE, check_new_folder, import_settings

@@ -5,10 +5,11 @@ import functools
 from typing import Literal
 
 from tfpix2pix.config import Settings, TrainSettings
+from tfpix2pix.config.network_sizes import check_perceptual_size
 from tfpix2pix.data.formats import PairFormat
 from tfpix2pix.errors import SettingsError
 from tfpix2pix.losses.objective import Objective
-from tfpix2pix.losses.perceptual import SMALLEST_SIDE, perceptual_loss, vgg19_features
+from tfpix2pix.losses.perceptual import perceptual_loss, vgg19_features
 from tfpix2pix.training.updates import PerceptualLoss
 
 
@@ -33,12 +34,7 @@ def build_perceptual(settings: Settings, formats: PairFormat) -> PerceptualLoss 
             "perceptual_weight: VGG19 sees colours or gray, and the targets are "
             f"{formats.target.describe()}: leave it out"
         )
-    height, width = settings.data.crop_size
-    if min(height, width) < SMALLEST_SIDE:
-        raise SettingsError(
-            f"perceptual_weight: VGG19 takes images of at least {SMALLEST_SIDE}x{SMALLEST_SIDE}, "
-            f"and crop_size is {height}x{width}: make it larger, or leave perceptual_weight out"
-        )
+    check_perceptual_size(settings.train, settings.data.crop_size)
     features = vgg19_features(settings.train.vgg_weights)
     order: Literal["rgb", "bgr"] = "bgr" if formats.target.reversed_channels else "rgb"
     return functools.partial(perceptual_loss, features, channel_order=order)

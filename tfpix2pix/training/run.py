@@ -10,12 +10,12 @@ from typing import Any
 import tensorflow as tf
 
 from tfpix2pix.config import Settings, TrainSettings
+from tfpix2pix.config.network_sizes import check_image_size
 from tfpix2pix.data.sources import absolute_data, absolute_place
 from tfpix2pix.errors import SettingsError, UserError
 from tfpix2pix.evaluation.baseline import mean_image_figures
 from tfpix2pix.models.pretrained import IMAGENET
 from tfpix2pix.progress import Progress, say
-from tfpix2pix.training.build import check_image_size
 from tfpix2pix.training.checkpoints import Checkpoints
 from tfpix2pix.training.datasets import RunData, open_run_data
 from tfpix2pix.training.device import choose_jit, one_device_strategy
