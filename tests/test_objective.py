@@ -131,6 +131,15 @@ def test_the_settings_have_the_objectives_names_and_defaults():
     assert built == dataclasses.replace(Objective(), **flags)
 
 
+@pytest.mark.parametrize(
+    ("gan", "features", "expected"), [(1, 0, True), (0, 10, True), (1, 10, True), (0, 0, False)]
+)
+def test_settings_and_objective_agree_whether_there_is_a_discriminator(gan, features, expected):
+    settings = resolve(flags={"gan_weight": gan, "feature_matching_weight": features}).train
+    assert settings.has_discriminator is expected
+    assert build_objective(settings).has_discriminator is expected
+
+
 def test_all_that_can_be_measured_has_a_name():
     everything = Objective(
         gan_loss="wgan_gp",

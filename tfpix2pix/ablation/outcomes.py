@@ -146,7 +146,7 @@ def _parameters(settings: Settings, pairs: CommonPairs) -> tuple[int, int | None
     """Of the generator, and of the discriminator where there is one."""
     networks = (settings.model, pairs.settings.crop_size, pairs.formats)
     generator = _count(build_generator(*networks).trainable_variables)
-    if not settings.train.gan_weight and not settings.train.feature_matching_weight:
+    if not settings.train.has_discriminator:
         return generator, None
     return generator, _count(build_discriminator(*networks).trainable_variables)
 

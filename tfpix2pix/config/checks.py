@@ -82,7 +82,7 @@ def _check_norms(model: ModelSettings) -> None:
 
 
 def _check_losses(train: TrainSettings) -> None:
-    adversarial = _has_discriminator(train)
+    adversarial = train.has_discriminator
     others = train.l1_weight, train.l2_weight, train.charbonnier_weight, train.perceptual_weight
     if not adversarial and not any(others):
         raise SettingsError(
@@ -109,7 +109,7 @@ def _check_penalties(settings: Settings) -> None:
     penalised = {
         "gan_loss wgan_gp": train.gan_loss == "wgan_gp"
         and train.gradient_penalty_weight > 0
-        and _has_discriminator(train),
+        and train.has_discriminator,
         "r1_weight": train.r1_weight > 0,
     }
     for name, is_wanted in penalised.items():
@@ -118,7 +118,3 @@ def _check_penalties(settings: Settings) -> None:
                 f"{name} penalises the gradient at each image, and BatchNorm mixes the images of "
                 "a batch: use discriminator_norm instance, group or none, or batch_size 1"
             )
-
-
-def _has_discriminator(train: TrainSettings) -> bool:
-    return bool(train.gan_weight or train.feature_matching_weight)

@@ -38,6 +38,11 @@ def _weight(default: float, help: str) -> Any:
     return _setting(default, help, ge=0, allow_inf_nan=False)
 
 
+def needs_discriminator(gan_weight: float, feature_matching_weight: float) -> bool:
+    """Whether a discriminator has a part in what is trained, by the losses' weights."""
+    return bool(gan_weight or feature_matching_weight)
+
+
 @dataclass(frozen=True, config=STRICT)
 class DataSettings:
     """Which pairs, which way round, and what is done to them before the networks see them."""
@@ -274,6 +279,11 @@ class TrainSettings:
     validate_every: Every = _setting(1000, "steps between validations")
     checkpoint_every: Every = _setting(1000, "steps between checkpoints")
     keep_checkpoints: int = _setting(3, "checkpoints kept", ge=1)
+
+    @property
+    def has_discriminator(self) -> bool:
+        """Whether a discriminator has a part in the run."""
+        return needs_discriminator(self.gan_weight, self.feature_matching_weight)
 
 
 @dataclass(frozen=True, config=STRICT)

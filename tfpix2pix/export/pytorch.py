@@ -28,7 +28,6 @@ from tfpix2pix.models.exchange.torch_files import Weights, write_weights
 from tfpix2pix.models.exchange.transfer import state_dict
 from tfpix2pix.training.build import build_discriminator
 from tfpix2pix.training.checkpoints import load_generator, restore_exactly
-from tfpix2pix.training.objectives import build_objective
 from tfpix2pix.training.run_folder import RunFolder
 from tfpix2pix.training.state import named_weights
 
@@ -128,7 +127,7 @@ def _refuse_unlike(settings: Settings, formats: PairFormat, with_discriminator: 
             "channel_order bgr: the PyTorch reference gives its networks RGB images: train with "
             "channel_order rgb to export there"
         )
-    if with_discriminator and not build_objective(settings.train).has_discriminator:
+    if with_discriminator and not settings.train.has_discriminator:
         raise UserError(
             "gan_weight 0: no discriminator was trained in this run; leave it out with "
             "--only-generator"

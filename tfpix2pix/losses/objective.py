@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from tfpix2pix.config.settings import needs_discriminator
 from tfpix2pix.losses.features import feature_matching_loss
 from tfpix2pix.losses.gan import GAN_LOSSES
 from tfpix2pix.losses.reconstruction import charbonnier_loss, l1_loss, l2_loss
@@ -88,7 +89,7 @@ class Objective:
     @property
     def has_discriminator(self) -> bool:
         """Whether a discriminator has a part in it."""
-        return bool(self.gan_weight or self.feature_matching_weight)
+        return needs_discriminator(self.gan_weight, self.feature_matching_weight)
 
     @property
     def matches_features(self) -> bool:
