@@ -1,6 +1,7 @@
 """The perceptual loss against VGG19's own layers, with a VGG19 of random weights in a file."""
 
 import urllib.error
+import zipfile
 
 import keras
 import numpy as np
@@ -116,7 +117,26 @@ def other_network(path):
     model.save_weights(path)
 
 
+def damaged_archive(path):
+    """A .keras file that was packed tighter, and of which a few bytes are wrong."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("model.weights.h5", bytes(range(256)) * 8)
+    content = path.read_bytes()
+    # The data follow 30 bytes of header and the name; block type 3 does not exist.
+    start = 30 + len("model.weights.h5")
+    path.write_bytes(content[:start] + b"\xff" * 8 + content[start + 8 :])
+
+
+def half_an_archive(path):
+    other = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(2, 3)])
+    other.save(path)
+    path.write_bytes(path.read_bytes()[:-100])
+
+
 BAD_FILES = {
+    "half.keras": half_an_archive,
+    "damaged.keras": damaged_archive,
+    "text.keras": lambda path: path.write_text("weights"),
     "missing.h5": lambda path: None,
     "damaged.weights.h5": lambda path: path.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100)),
     "other.weights.h5": other_network,
