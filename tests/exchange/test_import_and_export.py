@@ -24,6 +24,7 @@ from tfpix2pix.training.imported import import_run
 from tfpix2pix.training.run_folder import RunFolder
 from tfpix2pix.training.state import TrainState
 
+POOL = ("inputs", "generated", "held")
 QUIET = {"dropout_at_prediction": False}
 
 
@@ -154,6 +155,33 @@ def test_data_and_length_may_be_given_at_the_import(files, pairs_folder, tmp_pat
     # From here on it is a run like any other.
     assert cli.main(["train", "--run-dir", str(run_dir), "--resume", "--steps", "2"]) == 0
     assert tf.train.latest_checkpoint(str(run_dir / "checkpoints")).endswith("step-2")
+
+
+@pytest.mark.slow
+def test_a_pool_is_of_the_size_that_imported_weights_are_trained_at(files, pairs_folder, tmp_path):
+    """Not of that of the import, since it is empty then."""
+    run_dir = tmp_path / "run"
+    assert importing(files, run_dir, "--pool-size", "2") == 0
+    resume = ["train", "--run-dir", str(run_dir), "--resume"]
+    sizes = ["--crop-size", "64", "--load-size", "64"]
+    assert cli.main([*resume, "--data", str(pairs_folder), "--steps", "1", *sizes]) == 0
+    assert cli.main([*resume, "--steps", "2"]) == 0
+    pool = tf.train.load_checkpoint(str(run_dir / "checkpoints"))
+    values = {name: pool.get_tensor(f"pool/{name}/.ATTRIBUTES/VARIABLE_VALUE") for name in POOL}
+    assert values["held"] == 2
+    assert values["inputs"].shape == values["generated"].shape == (2, 64, 64, 3)
+    assert all(image.std() > 0 for image in (*values["inputs"], *values["generated"]))
+
+
+def test_a_size_that_imported_weights_do_not_take_is_refused(
+    files, pairs_folder, tmp_path, monkeypatch, capsys
+):
+    run_dir = tmp_path / "run"
+    assert importing(files, run_dir) == 0
+    monkeypatch.setattr("tfpix2pix.training.run.resume", lambda *_, **__: pytest.fail("resumed"))
+    flags = ["--data", str(pairs_folder), "--steps", "1", "--crop-size", "48", "--load-size", "48"]
+    assert cli.main(["train", "--run-dir", str(run_dir), "--resume", *flags]) == 2
+    assert "crop_size: image size 48x48 does not fit" in capsys.readouterr().err
 
 
 def test_what_an_imported_run_folder_says_of_itself(files, tmp_path):

@@ -4,8 +4,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfpix2pix.config import resolve
 from tfpix2pix.data.augment import Stream, random_bits
+from tfpix2pix.errors import UserError
+from tfpix2pix.training.checkpoints import Checkpoints
 from tfpix2pix.training.pool import ImagePool
+from tfpix2pix.training.state import TrainState
 
 
 def pair(number):
@@ -83,3 +87,22 @@ def test_its_variables_are_all_its_state():
     for step in range(3, 9):
         given = [pool.exchange(*new, tf.constant([0, step]))[1] for pool in (one, other)]
         np.testing.assert_array_equal(*given)
+
+
+def test_before_the_first_step_a_pool_may_be_of_another_size(tmp_path):
+    """Imported weights may be trained at another size than that of their import."""
+    tiny = {"base_filters": 2, "depth": 3, "n_layers": 1, "pool_size": 2, "load_size": 32}
+    small, large = (
+        TrainState(resolve(flags=tiny | {"crop_size": size, "seed": size}), 4) for size in (16, 32)
+    )
+    Checkpoints(small, tmp_path, 1).save()
+    assert Checkpoints(large, tmp_path, 1).restore_latest()
+    weights = (state.networks.generator.get_weights() for state in (small, large))
+    for saved, restored in zip(*weights, strict=True):
+        np.testing.assert_array_equal(restored, saved)
+    assert large.pool.variables["inputs"].shape == (2, 32, 32, 3)
+
+    small.step.assign(1)
+    Checkpoints(small, tmp_path, 1).save()
+    with pytest.raises(UserError, match="it is damaged or of other networks"):
+        Checkpoints(large, tmp_path, 1).restore_latest()

@@ -34,6 +34,9 @@ class Checkpoints:
         """The path prefix of the last complete checkpoint."""
         return self._manager.latest_checkpoint
 
+    def _path(self, steps_done: int) -> str:
+        return str(self.folder / f"step-{steps_done}")
+
     def save(self) -> None:
         """Writes a checkpoint, unless that of this step is there already.
 
@@ -43,7 +46,7 @@ class Checkpoints:
             UserError: it cannot be written.
         """
         steps_done = self._state.steps_done
-        if self.latest == str(self.folder / f"step-{steps_done}"):
+        if self.latest == self._path(steps_done):
             return  # to write it again would put a complete checkpoint at risk
         with writing(self.folder, tf.errors.OpError):
             self._manager.save(checkpoint_number=steps_done)
@@ -58,7 +61,11 @@ class Checkpoints:
             UserError: it is damaged, does not fit the settings, or cannot be told from others.
         """
         if self.latest is not None:
-            restore_exactly(self._checkpoint, self.latest)
+            # Before the first step the pool is empty, and of imported weights may be of another
+            # size than that which they are trained at.
+            untrained = self.latest == self._path(0)
+            parts = self._state.checkpoint(with_pool=False) if untrained else self._checkpoint
+            restore_exactly(parts, self.latest)
             return True
         # A run killed while it wrote its first checkpoint leaves one index, and no state file.
         if (self.folder / "checkpoint").exists() or len(list(self.folder.glob("*.index"))) > 1:

@@ -38,7 +38,7 @@ class TrainState:
         """The number of steps done."""
         return int(self.step.numpy())
 
-    def checkpoint(self) -> tf.train.Checkpoint:
+    def checkpoint(self, *, with_pool: bool = True) -> tf.train.Checkpoint:
         """The checkpointed variables, under names that say where they are."""
         networks = self.networks
         parts = {
@@ -50,7 +50,7 @@ class TrainState:
         }
         if networks.average is not None:
             parts["generator_ema"] = named_weights(networks.average)
-        if self.pool is not None:
+        if self.pool is not None and with_pool:
             parts["pool"] = self.pool.variables
         return tf.train.Checkpoint(**parts)
 
