@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import json
 
 import keras
 import numpy as np
@@ -10,13 +11,14 @@ import tensorflow as tf
 from PIL import Image
 
 from tfpix2pix.cli import main as cli
-from tfpix2pix.config import resolve
+from tfpix2pix.config import dump_settings, resolve
 from tfpix2pix.data.formats import RGB_PAIRS, ImageFormat, PairFormat
 from tfpix2pix.export.savedmodel import export_savedmodel
+from tfpix2pix.files import write_atomically
 from tfpix2pix.inference.files import FileTranslator, load_file_translator
 from tfpix2pix.inference.translator import Translator, load_translator
 from tfpix2pix.models import BatchNorm, set_prediction_seed
-from tfpix2pix.training.checkpoints import load_generator
+from tfpix2pix.training.checkpoints import Checkpoints, load_generator
 from tfpix2pix.training.run import train
 from tfpix2pix.training.run_folder import RunFolder
 from tfpix2pix.training.samples import sample_grid
@@ -209,6 +211,37 @@ def test_own_scale_works_with_every_kind_of_generator(flags, size, trained, tmp_
     generator = load_generator(settings, run.checkpoints, run.formats(), size)
     output = generator((padded[np.newaxis] / 127.5 - 1).astype(np.float32), training=False)
     assert_same_picture(found, stored(output)[:21, :30])
+
+
+@pytest.mark.parametrize(
+    "resize", ["scale_width_and_crop", pytest.param("crop", marks=pytest.mark.slow)]
+)
+def test_photos_too_small_for_the_generator_are_named_and_the_others_go_on(
+    resize, tmp_path, module_pairs_folder, capsys
+):
+    """A ResNet of depth 6 needs 128 pixels: those of 65 and more are padded so far."""
+    flags = {"generator": "resnet_6", "depth": 6, "crop_size": 128, "load_size": 200}
+    settings = resolve(flags=TINY | {"data": str(module_pairs_folder)} | flags | {"resize": resize})
+    run_dir = tmp_path / "run"
+    run = RunFolder(run_dir)
+    Checkpoints(TrainState(settings, 1), run.checkpoints, 1).save()
+    facts = {"train_pairs": None, "fingerprint": None, "format": RGB_PAIRS.to_plain()}
+    write_atomically(run.data, json.dumps(facts))
+    write_atomically(run.config, dump_settings(settings))
+
+    sizes = {"low": (64, 200), "right": (65, 200)}
+    for name, size in sizes.items():
+        Image.fromarray(np.full((*size, 3), 100, np.uint8)).save(tmp_path / f"{name}.png")
+    photos = [str(tmp_path / f"{name}.png") for name in sizes]
+    output = tmp_path / "out"
+    assert cli.main(["predict", str(run_dir), *photos, "--output", str(output)]) == 1
+    shown = capsys.readouterr().out
+    scaled = {"crop": "", "scale_width_and_crop": ", scaled to a width of 200,"}[resize]
+    assert f"failed: {photos[0]}: the image{scaled} is 64x200: too small" in shown
+    assert "at least 65x65" in shown
+    assert "crop_size" not in shown
+    assert pixels(output / "right.png").shape == (65, 200, 3)
+    assert [path.name for path in output.iterdir()] == ["right.png"]
 
 
 # Colours

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from tfpix2pix.config import Settings
+from tfpix2pix.config.network_sizes import size_multiple, smallest_side
 from tfpix2pix.config.types import Interpolation
 from tfpix2pix.data import images
 from tfpix2pix.data.encoding import encode_image, image_suffix
@@ -17,7 +19,6 @@ from tfpix2pix.data.pipeline import scaled_size
 from tfpix2pix.data.reading import SUFFIXES, TENSORFLOW_SUFFIXES, conform, read_image
 from tfpix2pix.errors import UserError
 from tfpix2pix.inference.translator import Translator, load_translator
-from tfpix2pix.training.build import size_multiple
 from tfpix2pix.training.run_folder import RunFolder
 
 # Networks for so many sizes are kept where images are translated at their own; sizes are rounded
@@ -32,12 +33,14 @@ class OwnScale:
 
     Attributes:
         width: to which they are scaled first, or None.
-        multiple: of which height and width must be.
+        multiple: of which height and width must be; images are padded up to it.
+        smallest_side: of images before that.
         translator_at: gives the translator for a height and width.
     """
 
     width: int | None
     multiple: int
+    smallest_side: int
     translator_at: Callable[[tuple[int, int]], Translator]
 
 
@@ -121,6 +124,7 @@ class FileTranslator:
             size = scaled_size(tf.constant(image), own_scale.width)
             image = images.resize(image, size, self._interpolation).numpy()
         height, width = image.shape[:2]
+        _check_side(height, width, own_scale)
         padding = [(0, -side % own_scale.multiple) for side in (height, width)] + [(0, 0)]
         padded = np.pad(image, padding, mode="reflect" if min(height, width) > 1 else "edge")
         translator = own_scale.translator_at((padded.shape[0], padded.shape[1]))
@@ -145,10 +149,32 @@ def load_file_translator(
     if settings.data.crops_each_pair:
         own_scale = OwnScale(
             settings.data.load_size[1] if settings.data.resize != "crop" else None,
-            math.lcm(size_multiple(settings.model, settings.data.crop_size), LEAST_MULTIPLE),
+            *_own_sizes(settings),
             functools.lru_cache(SIZES_KEPT)(load),
         )
     return FileTranslator(load(), settings.data.input_interpolation, own_scale)
+
+
+def _own_sizes(settings: Settings) -> tuple[int, int]:
+    """Of `OwnScale`: the multiple, and the smallest side that is large enough when padded to it."""
+    networks = settings.model, settings.data.crop_size
+    multiple = math.lcm(size_multiple(*networks), LEAST_MULTIPLE)
+    return multiple, max(1, smallest_side(*networks) - multiple + 1)
+
+
+def _check_side(height: int, width: int, own_scale: OwnScale) -> None:
+    """Refuses images that are too small for the generator even when they are padded.
+
+    Raises:
+        UserError: with the smallest size.
+    """
+    least = own_scale.smallest_side
+    if min(height, width) < least:
+        scaled = "" if own_scale.width is None else f", scaled to a width of {own_scale.width},"
+        raise UserError(
+            f"the image{scaled} is {height}x{width}: too small for the generator of this run, "
+            f"which takes images of at least {least}x{least}"
+        )
 
 
 def read_input(source: Path, image_format: ImageFormat, *, in_python: bool) -> np.ndarray:
