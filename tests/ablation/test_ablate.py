@@ -227,6 +227,26 @@ def test_a_stopped_set_goes_on_where_it_was(whole, tmp_path, monkeypatch, capsys
     assert again == before
 
 
+@pytest.mark.slow
+def test_a_signal_in_a_runs_last_step_stops_the_set_too(whole, tmp_path, monkeypatch, capsys):
+    path, pairs, _ = whole
+    good = write_set(tmp_path, path.read_text().replace("  - {kind: broken}\n", ""))
+    real = LossRecorder.add
+
+    def stop_at_the_end(recorder, step, *arguments):
+        if step == 4:
+            os.kill(os.getpid(), signal.SIGINT)
+        return real(recorder, step, *arguments)
+
+    monkeypatch.setattr(LossRecorder, "add", stop_at_the_end)
+    assert ablate(good, pairs, tmp_path / "out") == 128 + signal.SIGINT
+    assert "1 done, 0 failed, 1 waiting" in capsys.readouterr().out
+    assert not (tmp_path / "out" / "U-Net_16").exists()
+    # Of the last run, nothing is left that could be stopped.
+    assert ablate(good, pairs, tmp_path / "out") == 0
+    assert "2 done, 0 failed, 0 waiting" in capsys.readouterr().out
+
+
 def test_other_recipes_or_flags_than_before_are_refused(whole, tmp_path, capsys):
     path, pairs, output = whole
     before = (output / "table.csv").read_bytes()
@@ -273,6 +293,12 @@ def test_sizes_are_checked_before_the_first_run_starts(whole, tmp_path, capsys):
     deep = write_set(tmp_path, path.read_text().replace("n_layers: 1", "n_layers: 5"))
     assert ablate(deep, pairs, tmp_path / "out") == 2
     assert f"{deep}: recipe U-Net_16: crop_size: images of 32x32 are too" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    # Where the pairs decide, theirs: 64x64.
+    deeper = deep.read_text().replace("n_layers: 5", "n_layers: 6")
+    deep.write_text(deeper.replace("crop_size: 32", "crop_size: 32, resize: none"))
+    assert ablate(deep, pairs, tmp_path / "out") == 2
+    assert f"{deep}: recipe U-Net_16: crop_size: images of 64x64 are too" in capsys.readouterr().err
     assert not (tmp_path / "out" / "plain_1").exists()
 
 

@@ -75,6 +75,7 @@ class _Running:
 
     def run(self, names: Sequence[str] | None) -> SetResult:
         self._write()
+        signal = None
         for number, recipe in enumerate(self._set.recipes, start=1):
             if names is not None and recipe.name not in names:
                 continue
@@ -82,15 +83,20 @@ class _Running:
             if self._outcomes[recipe.name].status == "done":
                 say(f"{where}: done already")
                 continue
+            if signal is not None:  # it came in the last step of the run before
+                return self._result(signal)
             say(where)
-            stopped_by = self._train(recipe)
+            signal = self._train(recipe)
             self._write()
-            if stopped_by is not None:
-                return SetResult(tuple(self._outcomes.values()), stopped_by)
-        return SetResult(tuple(self._outcomes.values()))
+            if self._outcomes[recipe.name].status == "waiting":
+                return self._result(signal)
+        return self._result()
+
+    def _result(self, stopped_by: int | None = None) -> SetResult:
+        return SetResult(tuple(self._outcomes.values()), stopped_by)
 
     def _train(self, recipe: Recipe) -> int | None:
-        """Trains a run to its end; returns the number of the signal that stopped it, or None."""
+        """Trains a run; returns the number of the signal that asked to stop, or None."""
         folder = self._folder(recipe)
         try:
             with networks_forgotten():
@@ -101,7 +107,7 @@ class _Running:
             self._outcomes[recipe.name] = read_failure(recipe, folder, error)
             return None
         self._outcomes[recipe.name] = self._read_outcome(recipe)
-        return result.stopped_by
+        return result.signal
 
     def _read_outcome(self, recipe: Recipe) -> Outcome:
         folder = self._folder(recipe)

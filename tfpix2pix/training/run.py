@@ -36,7 +36,7 @@ class TrainResult:
         run_dir: the run folder.
         step: steps done.
         total_steps: steps to do.
-        stopped_by: number of the signal that stopped the run, or None.
+        signal: number of the signal that asked to stop, or None.
         validation: figures of the last validation, images in [0, 1]; empty without held-out pairs.
         baseline: the same figures of always answering with the mean training picture.
     """
@@ -44,9 +44,14 @@ class TrainResult:
     run_dir: Path
     step: int
     total_steps: int
-    stopped_by: int | None = None
+    signal: int | None = None
     validation: dict[str, float] = dataclasses.field(default_factory=dict)
     baseline: dict[str, float] = dataclasses.field(default_factory=dict)
+
+    @property
+    def stopped_by(self) -> int | None:
+        """Number of the signal that stopped the run before its end, or None."""
+        return None if self.step == self.total_steps else self.signal
 
 
 def train(settings: Settings, run_dir: str | Path) -> TrainResult:
@@ -155,9 +160,9 @@ def _train(settings: Settings, folder: RunFolder, data: RunData, *, restore: boo
             folder.path,
             state.steps_done,
             total_steps,
-            None if finished else stop.signal,
-            reporter.validation,
-            _baseline(data) if finished and reporter.validation else {},
+            validation=reporter.validation,
+            baseline=_baseline(data) if finished and reporter.validation else {},
+            signal=stop.signal,  # last: it may come as late as in the baseline
         )
 
 
