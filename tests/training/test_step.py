@@ -189,7 +189,7 @@ def test_the_compiled_step_is_a_function_of_state_batch_step_and_seed(update, ji
 
     losses, after = run(step=3)
     again, after_again = run(step=3)
-    assert tuple(losses) == Objective().loss_names
+    assert tuple(losses) == Objective().step_names
     assert losses == again
     assert equal(after, after_again)
     assert run(step=4)[0] != losses

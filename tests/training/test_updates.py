@@ -73,7 +73,7 @@ def test_every_loss_takes_finite_steps_that_change_both_networks(gan_loss, updat
     step = make_train_step(networks, crop_size=(SIZE, SIZE), objective=objective, update=update)
     for number in range(2):
         losses = step(batch, number)
-    assert tuple(losses) == objective.loss_names
+    assert tuple(losses) == objective.step_names
     assert np.isfinite(list(losses.values())).all()
     for old, model in zip(before, (networks.generator, networks.discriminator), strict=True):
         assert not same(old, model)
@@ -106,6 +106,47 @@ def test_eager_graph_and_xla_do_the_same(objective, update):
                 assert np.mean(np.abs(one - other) > 1e-5) < 0.02
 
 
+@pytest.mark.parametrize("update", UPDATES)
+@pytest.mark.parametrize("scales", [1, 2])
+def test_the_balance_is_that_of_a_step_taken_apart(update, scales):
+    """Logits and gradients of the same networks, computed anew here with one tape."""
+    (pair,) = image_pairs()
+    networks, reference = (make_networks(norm="instance", scales=scales) for _ in range(2))
+    plan = Plan(loss_scale=0.5)  # of two replicas; the norms are as of one
+    measured = UPDATES[update](networks, *pair, DRAWS, plan)
+    discriminator = reference.discriminator
+    with tf.GradientTape(persistent=True) as tape:
+        generated = reference.generator(pair[0], training=True)
+        real, fake = (
+            answer if scales > 1 else [answer]
+            for answer in (discriminator([pair[0], x], training=True) for x in (pair[1], generated))
+        )
+        d_loss = 0.5 * vanilla_discriminator_loss(real, fake)
+        g_loss = vanilla_generator_loss(fake) + 100 * l1_loss(pair[1], generated)
+    for side, answers, is_right in (("real", real, np.greater), ("fake", fake, np.less)):
+        means = [np.mean(a) for a in answers]
+        shares = [np.mean(is_right(a, 0)) for a in answers]
+        assert float(measured[f"{side}_logit_mean"]) == pytest.approx(np.mean(means), rel=1e-4)
+        assert float(measured[f"{side}_accuracy"]) == pytest.approx(np.mean(shares), abs=1e-6)
+    norms = {"discriminator": (d_loss, discriminator)}
+    if update == "simultaneous":  # else G learns from the new D
+        norms["generator"] = (g_loss, reference.generator)
+    for name, (loss, model) in norms.items():
+        gradients = tape.gradient(loss, [v.value for v in model.trainable_variables])
+        expected = np.sqrt(sum(np.sum(np.square(g)) for g in gradients))
+        assert float(measured[f"{name}_gradient_norm"]) == pytest.approx(expected, rel=1e-4)
+
+
+def test_gradient_norms_are_measured_in_one_of_so_many_steps(batch):
+    networks = make_networks()
+    step = make_train_step(networks, crop_size=(SIZE, SIZE), norms_every=3)
+    found = [step(batch, number) for number in range(6)]
+    for network in ("generator", "discriminator"):
+        norms = [float(figures[f"{network}_gradient_norm"]) for figures in found]
+        assert list(np.isnan(norms)) == [True, True, False, True, True, False]
+        assert norms[2] > 0
+
+
 def test_without_a_discriminator_the_generator_learns_alone(batch):
     objective = Objective(gan_weight=0.0)
     for update in UPDATES:
@@ -113,7 +154,7 @@ def test_without_a_discriminator_the_generator_learns_alone(batch):
         before = weights(networks.generator), networks.discriminator.get_weights()
         step = make_train_step(networks, crop_size=(SIZE, SIZE), objective=objective, update=update)
         losses = step(batch, 0)
-        assert tuple(losses) == ("generator_loss", "l1_loss")
+        assert tuple(losses) == ("generator_loss", "l1_loss", "generator_gradient_norm")
         assert float(losses["generator_loss"]) == pytest.approx(100 * float(losses["l1_loss"]))
         assert not same(before[0], networks.generator)
         for old, new in zip(before[1], networks.discriminator.get_weights(), strict=True):

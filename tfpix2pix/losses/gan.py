@@ -18,11 +18,14 @@ class GanLoss(NamedTuple):
         generator: loss of fake logits.
         discriminator: loss of real and fake logits.
         has_labels: whether `discriminator` takes a `label_smoothing`.
+        boundary: the logit half way between what D learns to give to generated and to real
+            images, without smoothing; None for a critic, of whose logits only differences count.
     """
 
     generator: Callable[[Any], Any]
     discriminator: Callable[..., Any]
     has_labels: bool = False
+    boundary: float | None = 0.0
 
 
 def vanilla_generator_loss(fake_logits: Any) -> Any:
@@ -99,9 +102,9 @@ def wasserstein_discriminator_loss(real_logits: Any, fake_logits: Any) -> Any:
 
 GAN_LOSSES = {
     "vanilla": GanLoss(vanilla_generator_loss, vanilla_discriminator_loss, has_labels=True),
-    "lsgan": GanLoss(lsgan_generator_loss, lsgan_discriminator_loss, has_labels=True),
+    "lsgan": GanLoss(lsgan_generator_loss, lsgan_discriminator_loss, has_labels=True, boundary=0.5),
     "hinge": GanLoss(hinge_generator_loss, hinge_discriminator_loss),
-    "wgan_gp": GanLoss(wasserstein_generator_loss, wasserstein_discriminator_loss),
+    "wgan_gp": GanLoss(wasserstein_generator_loss, wasserstein_discriminator_loss, boundary=None),
 }
 
 

@@ -1,6 +1,7 @@
 """What the two networks are trained for: a weighted sum of losses each, terms chosen by number.
 
-Losses are kept by name; `LOSS_NAMES` are all there can be, in the order in which they are logged.
+Losses are kept by name; `LOSS_NAMES` are all there can be, in the order in which they are logged,
+and `STEP_NAMES` all that a step measures: the losses, and then the balance of the two networks.
 """
 
 import dataclasses
@@ -8,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from tfpix2pix.config.settings import needs_discriminator
+from tfpix2pix.losses.balance import BALANCE_NAMES, logit_figures
 from tfpix2pix.losses.features import feature_matching_loss
 from tfpix2pix.losses.gan import GAN_LOSSES
 from tfpix2pix.losses.reconstruction import charbonnier_loss, l1_loss, l2_loss
@@ -24,6 +26,7 @@ LOSS_NAMES = (
     "gradient_penalty",
     "r1_penalty",
 )
+STEP_NAMES = (*LOSS_NAMES, *BALANCE_NAMES)
 Losses = dict[str, Any]
 
 
@@ -118,6 +121,22 @@ class Objective:
         } | {name: self._is_measured(name) for name in _TERMS}
         return tuple(name for name in LOSS_NAMES if measured[name])
 
+    @property
+    def balance_names(self) -> tuple[str, ...]:
+        """What is measured of the balance of the networks, in the order of `BALANCE_NAMES`.
+
+        The generator's gradient always; of a critic (wgan_gp) all but the accuracies.
+        """
+        if not self.has_discriminator:
+            return ("generator_gradient_norm",)
+        is_critic = GAN_LOSSES[self.gan_loss].boundary is None
+        return tuple(n for n in BALANCE_NAMES if not (is_critic and n.endswith("_accuracy")))
+
+    @property
+    def step_names(self) -> tuple[str, ...]:
+        """All that a step measures, in the order of `STEP_NAMES`."""
+        return (*self.loss_names, *self.balance_names)
+
     def generator_losses(self, evidence: Evidence) -> Losses:
         """The generator's terms, each before it is weighed, and their sum `generator_loss`."""
         terms = {
@@ -150,6 +169,11 @@ class Objective:
         for name, penalty in penalties.items():
             loss = loss + weights[name] * penalty
         return {"discriminator_loss": self.discriminator_weight * loss} | penalties
+
+    def logit_figures(self, real: Judgement, fake: Judgement) -> Losses:
+        """Accuracies and mean logits of what D learned from; see `losses.balance`."""
+        boundary = GAN_LOSSES[self.gan_loss].boundary
+        return logit_figures(real.logits, fake.logits, boundary)
 
     def _is_measured(self, term: str) -> bool:
         return term == "l1_loss" or bool(getattr(self, _TERMS[term][0]))

@@ -2,13 +2,32 @@
 
 import dataclasses
 import functools
-from typing import Any
+from typing import NamedTuple
 
 import keras
 import tensorflow as tf
 
 from tfpix2pix.losses.objective import Judgement
 from tfpix2pix.models.discriminators import feature_model
+
+
+class Gradients(NamedTuple):
+    """A network's gradients.
+
+    Attributes:
+        values: as its optimizer takes them.
+        scale: the factor in them.
+    """
+
+    values: list[tf.Tensor]
+    scale: tf.Tensor
+
+    def norm(self) -> tf.Tensor:
+        """Of all of them together without the factor, before any clipping, a scalar.
+
+        Infinite or NaN where one overflows float16: a step that the optimizer leaves out.
+        """
+        return tf.linalg.global_norm(self.values) / self.scale
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,12 +79,16 @@ class Networks:
         """The discriminator, answering with its layers' outputs."""
         return feature_model(self.discriminator)
 
-    def generator_gradients(self, tape: tf.GradientTape, loss: tf.Tensor, scale: float) -> Any:
-        """Of `scale` times the loss, as the generator's optimizer takes them."""
+    def generator_gradients(
+        self, tape: tf.GradientTape, loss: tf.Tensor, scale: float
+    ) -> Gradients:
+        """Of `scale` times the loss, for the generator's optimizer."""
         return _gradients(tape, loss, scale, self.generator, self.generator_optimizer)
 
-    def discriminator_gradients(self, tape: tf.GradientTape, loss: tf.Tensor, scale: float) -> Any:
-        """Of `scale` times the loss, as the discriminator's optimizer takes them."""
+    def discriminator_gradients(
+        self, tape: tf.GradientTape, loss: tf.Tensor, scale: float
+    ) -> Gradients:
+        """Of `scale` times the loss, for the discriminator's optimizer."""
         return _gradients(tape, loss, scale, self.discriminator, self.discriminator_optimizer)
 
 
@@ -75,9 +98,9 @@ def _gradients(
     loss_scale: float,
     model: keras.Model,
     optimizer: keras.optimizers.Optimizer,
-) -> list[tf.Tensor]:
+) -> Gradients:
     # Keras' optimizers take gradients in the order of the variables they were built with. For
     # float16 they want them scaled up, lest small ones vanish, and scale them back themselves.
     scale = optimizer.scale_loss(tf.constant(loss_scale))
     variables = [variable.value for variable in model.trainable_variables]
-    return tape.gradient(loss, variables, output_gradients=scale)
+    return Gradients(tape.gradient(loss, variables, output_gradients=scale), scale)

@@ -1,4 +1,4 @@
-"""The training step, compiled: jitter, an update of the networks, one dictionary of losses.
+"""The training step, compiled: jitter, an update of the networks, one dictionary of scalars.
 
 The step is a pure function of (networks and optimizers, batch, step number, seed).
 """
@@ -36,6 +36,7 @@ def make_train_step(
     update: Literal["simultaneous", "alternating"] = "simultaneous",
     pool: ImagePool | None = None,
     ema_decay: float = 0.0,
+    norms_every: int = 1,
     seed: int = 0,
     strategy: tf.distribute.Strategy | None = None,
     jit: bool = False,
@@ -56,14 +57,15 @@ def make_train_step(
             `"alternating"`: D is updated first, and G learns from the new D.
         pool: where D's generated images go through, if anywhere.
         ema_decay: decay of the moving average in `networks.average`; 0: none.
+        norms_every: gradient norms are measured in one of so many steps, see `Plan`.
         seed: of the jitter and all else that a step draws.
         strategy: where the step runs; default: the strategy in scope.
         jit: compile with XLA.
 
     Returns:
         A function of ((input_image, target_image), step), [B, H, W, C] and a whole number,
-        that updates the networks and returns the losses, scalars by the names in
-        `objective.loss_names`.
+        that updates the networks and returns the losses and the networks' balance, scalars by the
+        names in `objective.step_names`. With several replicas they are the means of theirs.
 
     Raises:
         ValueError: the objective or `ema_decay` wants something that is not given.
@@ -74,7 +76,8 @@ def make_train_step(
         raise ValueError("ema_decay is given, and networks have no average")
     strategy = strategy or tf.distribute.get_strategy()
     networks.build_optimizers()
-    plan = Plan(objective, perceptual, diff_augment, pool, 1.0 / strategy.num_replicas_in_sync)
+    scale = 1.0 / strategy.num_replicas_in_sync
+    plan = Plan(objective, perceptual, diff_augment, pool, scale, norms_every)
     jitter = functools.partial(
         random_jitter,
         crop_size=crop_size,
@@ -120,7 +123,7 @@ def _distributed_step(
     ema_decay: float,
     strategy: tf.distribute.Strategy,
 ) -> TrainStep:
-    """The step on all replicas: their losses' means, and the average of the new weights."""
+    """The step on all replicas: their figures' means, and the average of the new weights."""
 
     @tf.function
     def distributed_step(batch: tuple[Any, Any], step: tf.Tensor) -> Losses:
@@ -129,7 +132,7 @@ def _distributed_step(
             update_average(strategy, networks.generator, networks.average, ema_decay)
         return {
             name: strategy.reduce(tf.distribute.ReduceOp.MEAN, losses[name], axis=None)
-            for name in objective.loss_names
+            for name in objective.step_names
         }
 
     def train_step(batch: tuple[Any, Any], step: Any) -> Losses:
