@@ -12,6 +12,9 @@ import filelock
 
 from tfpix2pix.errors import UserError
 
+# How names begin of what is not complete yet.
+PARTIAL = ".partial-"
+
 
 def write_atomically(path: Path, content: bytes | str) -> None:
     """Writes `content` (text as UTF-8) to `path`, making its folder if need be.
@@ -22,7 +25,7 @@ def write_atomically(path: Path, content: bytes | str) -> None:
     data = content.encode() if isinstance(content, str) else content
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".partial-")
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=PARTIAL)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
@@ -47,7 +50,7 @@ def folder_written_atomically(path: Path, *others: type[Exception]) -> Iterator[
     """
     with writing(path, *others):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=".partial-"))
+        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=PARTIAL))
         try:
             yield temporary
             temporary.chmod(0o777 & ~_umask())
@@ -70,7 +73,7 @@ def files_written_together(folder: Path) -> Iterator[Path]:
     """
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=folder, prefix=".partial-"))
+        temporary = Path(tempfile.mkdtemp(dir=folder, prefix=PARTIAL))
         new: list[Path] = []
         try:
             yield temporary

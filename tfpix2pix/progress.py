@@ -35,7 +35,7 @@ def say(message: str) -> None:
 
 
 class Progress:
-    """Shows step, losses, images/s and the time left."""
+    """Shows step, losses, images/s, the last validation and the time left."""
 
     def __init__(self, first_step: int, total_steps: int, stream: TextIO | None = None):
         self._stream = stream or sys.stderr
@@ -47,6 +47,7 @@ class Progress:
             if self._stream.isatty()
             else None
         )
+        self._validation = ""
 
     def advance(self, steps: int = 1) -> None:
         """Counts steps."""
@@ -56,6 +57,7 @@ class Progress:
     def losses(self, step: int, losses: dict[str, float], images_per_second: float) -> None:
         """Shows the mean losses since the last call."""
         shown = " ".join(f"{short_name(name)} {value:.3f}" for name, value in losses.items())
+        shown += self._validation
         rate = f"{images_per_second:.1f} images/s"
         if self._bar is not None:
             self._bar.set_postfix_str(f"{rate} {shown}", refresh=False)
@@ -63,6 +65,10 @@ class Progress:
         elapsed = time.monotonic() - self._start
         left = elapsed / max(1, step - self._first) * (self._total - step)
         self.say(f"step {step}/{self._total} {shown} {rate} {_clock(left)} left")
+
+    def validation(self, shown: str) -> None:
+        """Takes what is to be shown of the last validation, beside the losses from now on."""
+        self._validation = f", {shown}," if self._bar is None else f", {shown}"
 
     def say(self, message: str) -> None:
         """Prints a line, above the bar if there is one."""

@@ -1,11 +1,9 @@
-"""metrics.csv, losses.png and TensorBoard."""
+"""metrics.csv and losses.png."""
 
-import numpy as np
 import tensorflow as tf
 
-from tfpix2pix.losses import LOSS_NAMES
-from tfpix2pix.training import records
-from tfpix2pix.training.records import COLUMNS, PANELS, MetricsFile, TensorBoard, plot_losses
+from tfpix2pix.losses import STEP_NAMES
+from tfpix2pix.training.records import COLUMNS, PANELS, MetricsFile, as_written, plot_losses
 
 
 def test_rows_are_read_as_they_were_written(tmp_path):
@@ -48,10 +46,10 @@ def test_a_file_of_fewer_columns_is_read_by_its_own_header(tmp_path):
     assert metrics.read() == [expected, {"step": 4, "r1_penalty": 0.25}]
 
 
-def test_every_loss_has_a_column_and_a_place_in_the_plot(tmp_path):
-    assert set(LOSS_NAMES) < set(COLUMNS)
+def test_everything_measured_has_a_column_and_a_place_in_the_plot(tmp_path):
+    assert set(STEP_NAMES) < set(COLUMNS)
     drawn = {name for names in PANELS.values() for name in names}
-    assert set(LOSS_NAMES) - drawn == {"generator_loss"}  # the sum of the others
+    assert set(STEP_NAMES) - drawn == {"generator_loss"}  # the sum of the others
     heights = []
     for name in ("l1_loss", "r1_penalty", "charbonnier_loss"):
         plot_losses([{"step": 1, name: 0.5}], tmp_path / "losses.png")
@@ -73,19 +71,10 @@ def test_the_plot_shows_what_there_is(tmp_path):
     assert (empty != full).any()
 
 
-def test_tensorboard_gets_scalars_and_images(tmp_path):
-    board = TensorBoard(tmp_path)
-    board.scalars({"step": 7, "l1_loss": 0.5})
-    board.image("grid", np.zeros((4, 4, 3), np.uint8), 7)
-    (file,) = tmp_path.iterdir()
-    events = list(tf.compat.v1.train.summary_iterator(str(file)))
-    found = {(value.tag, event.step) for event in events for value in event.summary.value}
-    assert found == {("l1_loss", 7), ("grid", 7)}
-
-
-def test_without_tensorboard_nothing_is_written_and_nothing_fails(tmp_path, monkeypatch):
-    monkeypatch.setattr(records.importlib.util, "find_spec", lambda name: None)
-    board = TensorBoard(tmp_path)
-    board.scalars({"step": 7, "l1_loss": 0.5})
-    board.image("grid", np.zeros((4, 4, 3), np.uint8), 7)
-    assert list(tmp_path.iterdir()) == []
+def test_a_row_as_written_is_the_row_that_is_read_back(tmp_path):
+    row = {"step": 1234567, "val_ssim": 0.123456789, "val_psnr": float("inf")}
+    metrics = MetricsFile(tmp_path / "metrics.csv")
+    metrics.append(row)
+    assert [as_written(row)] == metrics.read()
+    assert as_written(row)["val_ssim"] == 0.123457
+    assert as_written(row)["step"] == 1234567

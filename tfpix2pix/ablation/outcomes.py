@@ -13,6 +13,7 @@ from tfpix2pix.errors import UserError
 from tfpix2pix.evaluation.baseline import mean_image_figures
 from tfpix2pix.evaluation.metrics import TRAINING_METRICS
 from tfpix2pix.inference.translator import load_translator
+from tfpix2pix.training.best import ended_early
 from tfpix2pix.training.build import build_discriminator, build_generator
 from tfpix2pix.training.datasets import open_run_data
 from tfpix2pix.training.records import MetricsFile, Row
@@ -101,9 +102,12 @@ def read_outcome(recipe: Recipe, folder: RunFolder, pairs: CommonPairs) -> Outco
     """
     folder.check_same_data(pairs.training)
     steps = _steps_done(folder)
-    if steps != run_length(recipe.settings.train, len(pairs.training)):
-        return Outcome(recipe, "waiting", steps)
     rows = MetricsFile(folder.metrics).read()
+    train = recipe.settings.train
+    if steps != run_length(train, len(pairs.training)) and not ended_early(
+        rows, train.best_metric, train.patience, steps
+    ):
+        return Outcome(recipe, "waiting", steps)
     generator, discriminator = _parameters(recipe.settings, pairs)
     return Outcome(
         recipe,

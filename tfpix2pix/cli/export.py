@@ -4,6 +4,7 @@ import argparse
 import shlex
 from pathlib import Path
 
+from tfpix2pix.cli.parsing import add_checkpoint_flag
 from tfpix2pix.cli.quiet import tensorflow_imported_quietly
 from tfpix2pix.errors import SettingsError
 
@@ -11,6 +12,7 @@ SUMMARY = "Export a trained run: a SavedModel for TensorFlow Serving, or weights
 
 EXAMPLES = """examples:
   tfpix2pix export runs/demo-1 --output exports/demo
+  tfpix2pix export runs/demo-1 --output exports/demo --checkpoint best
   tfpix2pix export runs/facades --format pytorch --output checkpoints/facades
 
 savedmodel writes the next version, exports/demo/1/ at first. Point TensorFlow Serving at
@@ -19,7 +21,8 @@ on crops (resize crop, scale_width_and_crop) are exported to answer arrays of cr
 off in every export, whatever dropout_at_prediction says.
 
 pytorch writes latest_net_G.pth and latest_net_D.pth, which pytorch-CycleGAN-and-pix2pix loads, of
-runs whose networks it has: those of --preset pytorch. Needs PyTorch: pip install
+runs whose networks it has: those of --preset pytorch. The best checkpoint holds the generator
+alone, so it goes with --only-generator there. Needs PyTorch: pip install
 'tfpix2pix[torch]'. See docs/weights.md.
 """
 
@@ -35,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format", choices=FORMATS, default="savedmodel", help="what is written [savedmodel]"
     )
+    add_checkpoint_flag(parser)
     parser.add_argument(
         "--only-generator", action="store_true", help="with --format pytorch: no latest_net_D.pth"
     )
@@ -56,7 +60,8 @@ def _export_savedmodel(arguments: argparse.Namespace) -> None:
         from tfpix2pix.export.savedmodel import export_savedmodel
         from tfpix2pix.inference.translator import load_translator
 
-    version = export_savedmodel(load_translator(arguments.run_dir), arguments.output)
+    translator = load_translator(arguments.run_dir, checkpoint=arguments.checkpoint)
+    version = export_savedmodel(translator, arguments.output)
     print(f"wrote {version}")
     print(f"inspect with: saved_model_cli show --dir {shlex.quote(str(version))} --all")
 
@@ -67,7 +72,10 @@ def _export_pytorch(arguments: argparse.Namespace) -> None:
 
     with_discriminator = not arguments.only_generator
     paths = export_pytorch(
-        arguments.run_dir, arguments.output, with_discriminator=with_discriminator
+        arguments.run_dir,
+        arguments.output,
+        checkpoint=arguments.checkpoint,
+        with_discriminator=with_discriminator,
     )
     for path in paths:
         print(f"wrote {path}")

@@ -73,6 +73,24 @@ def given_settings(arguments: argparse.Namespace) -> dict[str, Any]:
     return {name: value for name, value in vars(arguments).items() if name in SECTION_OF}
 
 
+def add_checkpoint_flag(parser: argparse.ArgumentParser) -> None:
+    """Adds --checkpoint, of commands that use a trained run."""
+    parser.add_argument(
+        "--checkpoint",
+        type=_checkpoint,
+        default="latest",
+        metavar="WHICH",
+        help="weights to use: latest, best (of the validations, by the run's best_metric), or "
+        "the step of a checkpoint that is kept [latest]",
+    )
+
+
+def _checkpoint(text: str) -> str:
+    if text not in ("latest", "best") and not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected latest, best or a step, got {text}")
+    return text if not text.isdecimal() else str(int(text))
+
+
 def _shown(default: Any) -> str:
     if isinstance(default, tuple) and len(default) == 2:
         return str(default[0]) if len(set(default)) == 1 else "x".join(map(str, default))

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from tfpix2pix.cli.parsing import add_checkpoint_flag
 from tfpix2pix.cli.quiet import tensorflow_imported_quietly
 from tfpix2pix.errors import SettingsError
 
@@ -10,6 +11,7 @@ SUMMARY = "Translate images with a trained run; no targets needed."
 
 EXAMPLES = """examples:
   tfpix2pix predict runs/demo-1 photo.png folder/ --output pictures
+  tfpix2pix predict runs/demo-1 photo.png --output pictures --checkpoint best
   tfpix2pix predict runs/demo-1 photo.png --output pictures --samples 8
 
 Writes pictures/photo.png and, for each image in the folder, one of the same name, in the type of
@@ -32,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", type=Path, required=True, metavar="DIR", help="folder for the results"
     )
+    add_checkpoint_flag(parser)
     parser.add_argument(
         "--samples",
         type=_count,
@@ -58,7 +61,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     samples = arguments.samples
     translator = load_file_translator(
-        arguments.run_dir, dropout_at_prediction=None if samples is None else True
+        arguments.run_dir,
+        checkpoint=arguments.checkpoint,
+        dropout_at_prediction=None if samples is None else True,
     )
     _check_noise(arguments, translator.draws)
     jobs, failures = find_jobs(arguments.images, arguments.output, translator.suffix, samples)

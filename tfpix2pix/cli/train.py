@@ -13,7 +13,7 @@ from tfpix2pix.config.loading import SECTION_OF
 from tfpix2pix.errors import SettingsError
 
 if TYPE_CHECKING:
-    from tfpix2pix.training.run import TrainResult
+    from tfpix2pix.training.result import TrainResult
     from tfpix2pix.training.run_folder import RunFolder
 
 SUMMARY = "Train on pairs of images, or on drawn facades when no data are given."
@@ -137,14 +137,39 @@ def _conclude(result: "TrainResult") -> int:
         print(f"stopped at step {result.step} of {result.total_steps}; a checkpoint is written")
         print(f"resume with: tfpix2pix-train --run-dir {run_dir} --resume")
         return 128 + result.stopped_by
-    print(f"done: {result.step} steps")
+    print(_done(result, run_dir))
     if result.validation:
         print(f"validation   {describe_figures(result.validation)}")
         print(
             f"for scale    {describe_figures(result.baseline)} (always the mean training picture)"
         )
+    if result.standing is not None:
+        print(f"best         {_best(result)}")
     print(f"pictures     {result.run_dir}/samples/latest.png (input | generated | target)")
     print(f"curves       {result.run_dir}/losses.png, {result.run_dir}/metrics.csv")
     print(f"next         tfpix2pix predict {run_dir} {run_dir}/samples/inputs --output pictures")
     print(f"             tfpix2pix export {run_dir} --output exports/{result.run_dir.name}")
     return 0
+
+
+def _done(result: "TrainResult", run_dir: str) -> str:
+    """Says that the run is at its end, and why if that came early."""
+    if not result.ended_early or result.standing is None:
+        return f"done: {result.step} steps"
+    standing = result.standing
+    return (
+        f"done: ended early at step {result.step} of {result.total_steps}: {standing.idle} "
+        f"validations without a better {standing.metric} (patience)\n"
+        f"train on with: tfpix2pix-train --run-dir {run_dir} --resume --steps N"
+    )
+
+
+def _best(result: "TrainResult") -> str:
+    """Says which checkpoint is the best and how it is used."""
+    assert result.standing is not None
+    shown = result.standing.describe_best()
+    if not result.best_is_kept:
+        return f"{shown}; its weights are not kept: that step was done by an earlier version"
+    if result.standing.best_step == result.step:
+        return f"{shown}, the last one"
+    return f"{shown}; use it with predict and export: --checkpoint best"

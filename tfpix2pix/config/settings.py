@@ -277,6 +277,12 @@ class TrainSettings:
     sample_every: Every = _setting(1000, "steps between sample grids")
     sample_pairs: int = _setting(6, "pairs in a sample grid", ge=1, le=64)
     validate_every: Every = _setting(1000, "steps between validations")
+    best_metric: Literal["ssim", "psnr", "l1"] = _setting(
+        "ssim", "the validation metric by which the best checkpoint is chosen"
+    )
+    patience: int = _setting(
+        0, "end the run after so many validations without a better best_metric; 0: never", ge=0
+    )
     checkpoint_every: Every = _setting(1000, "steps between checkpoints")
     keep_checkpoints: int = _setting(3, "checkpoints kept", ge=1)
 

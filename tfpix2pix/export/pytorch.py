@@ -26,6 +26,7 @@ from tfpix2pix.models.exchange.reference_generators import (
 from tfpix2pix.models.exchange.slots import Norm
 from tfpix2pix.models.exchange.torch_files import Weights, write_weights
 from tfpix2pix.models.exchange.transfer import state_dict
+from tfpix2pix.training.best_weights import find_checkpoint
 from tfpix2pix.training.build import build_discriminator
 from tfpix2pix.training.checkpoints import load_generator, restore_exactly
 from tfpix2pix.training.run_folder import RunFolder
@@ -75,7 +76,11 @@ _DISCRIMINATOR = (
 
 
 def export_pytorch(
-    run_dir: str | Path, output: str | Path, *, with_discriminator: bool = True
+    run_dir: str | Path,
+    output: str | Path,
+    *,
+    checkpoint: str | int = "latest",
+    with_discriminator: bool = True,
 ) -> list[Path]:
     """Writes the networks of a run as state dicts that the PyTorch reference loads.
 
@@ -84,6 +89,7 @@ def export_pytorch(
     Args:
         run_dir: the run folder.
         output: the folder for the files; none of them may be there.
+        checkpoint: `latest`, `best` or a step, as of `load_generator`.
         with_discriminator: whether its file is written too.
 
     Returns:
@@ -91,28 +97,34 @@ def export_pytorch(
 
     Raises:
         UserError: the run's networks are none of the reference's (the message names the setting
-            which stands in the way), the run has no checkpoint, or the folder cannot be written.
+            which stands in the way), the run has no such checkpoint, it is the best one, which
+            holds no discriminator, and that is wanted too, or the folder cannot be written.
     """
     folder, output = RunFolder(Path(run_dir)), Path(output)
     names = [GENERATOR_FILE, DISCRIMINATOR_FILE][: 2 if with_discriminator else 1]
     paths = [output / name for name in names]
-    for path in paths:
-        if path.exists():
-            raise UserError(f"{path} is there already: choose another --output")
+    for file in paths:
+        if file.exists():
+            raise UserError(f"{file} is there already: choose another --output")
     settings, formats = folder.settings(), folder.formats()
     _refuse_unlike(settings, formats, with_discriminator)
-    generator = load_generator(settings, folder.checkpoints, formats)
-    checkpoint = str(tf.train.latest_checkpoint(str(folder.checkpoints)))
-    steps = _steps_done(checkpoint)
+    path, generator_alone = find_checkpoint(folder.checkpoints, checkpoint)
+    if with_discriminator and generator_alone:
+        raise UserError(
+            f"checkpoint {checkpoint} holds the generator alone: leave the discriminator out with "
+            "--only-generator, or choose another checkpoint"
+        )
+    generator = load_generator(settings, folder.checkpoints, formats, checkpoint=checkpoint)
+    steps = _steps_done(path)
     states = [_generator_state(settings.model, generator, steps)]
     if with_discriminator:
         discriminator = build_discriminator(settings.model, settings.data.crop_size, formats)
         weights = tf.train.Checkpoint(discriminator=named_weights(discriminator))
-        restore_exactly(weights, checkpoint)
+        restore_exactly(weights, path)
         states.append(_discriminator_state(settings.model, discriminator, steps))
     with files_written_together(output) as temporary:
-        for path, state in zip(paths, states, strict=True):
-            write_weights(temporary / path.name, state)
+        for file, state in zip(paths, states, strict=True):
+            write_weights(temporary / file.name, state)
     return paths
 
 

@@ -132,19 +132,28 @@ class FileTranslator:
 
 
 def load_file_translator(
-    run_dir: str | Path, *, dropout_at_prediction: bool | None = None
+    run_dir: str | Path,
+    *,
+    checkpoint: str | int = "latest",
+    dropout_at_prediction: bool | None = None,
 ) -> FileTranslator:
-    """The file translator of a run, with the weights of its last checkpoint.
+    """The file translator of a run, with the weights of its last checkpoint or another.
 
     Args:
         run_dir: the run folder.
+        checkpoint: as of `load_translator`.
         dropout_at_prediction: whether dropout stays on; default: as the run's settings say.
 
     Raises:
-        UserError: it is no run folder, or holds no checkpoint.
+        UserError: it is no run folder, or holds no such checkpoint.
     """
     settings = RunFolder(Path(run_dir)).settings()
-    load = functools.partial(load_translator, run_dir, dropout_at_prediction=dropout_at_prediction)
+    load = functools.partial(
+        load_translator,
+        run_dir,
+        checkpoint=checkpoint,
+        dropout_at_prediction=dropout_at_prediction,
+    )
     own_scale = None
     if settings.data.crops_each_pair:
         own_scale = OwnScale(

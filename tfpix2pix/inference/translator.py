@@ -142,18 +142,21 @@ def load_translator(
     run_dir: str | Path,
     image_size: tuple[int, int] | None = None,
     *,
+    checkpoint: str | int = "latest",
     dropout_at_prediction: bool | None = False,
 ) -> Translator:
-    """The translator of a run, with the weights of its last checkpoint.
+    """The translator of a run, with the weights of its last checkpoint or another.
 
     Args:
         run_dir: the run folder.
         image_size: height and width it takes; default: those it was trained at.
+        checkpoint: `latest`, `best` (of the validations, by the run's `best_metric`), or the step
+            of one that is kept.
         dropout_at_prediction: whether dropout stays on; default: off, as in exports, which answer
             the same to the same image; None: as the run's settings say.
 
     Raises:
-        UserError: it is no run folder, or holds no checkpoint.
+        UserError: it is no run folder, or holds no such checkpoint.
     """
     folder = RunFolder(Path(run_dir))
     settings, formats = folder.settings(), folder.formats()
@@ -162,6 +165,7 @@ def load_translator(
         folder.checkpoints,
         formats,
         image_size,
+        checkpoint=checkpoint,
         dropout_at_prediction=dropout_at_prediction,
     )
     return Translator(

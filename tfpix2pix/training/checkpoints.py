@@ -14,6 +14,7 @@ from tfpix2pix.config import Settings
 from tfpix2pix.data.formats import RGB_PAIRS, PairFormat
 from tfpix2pix.errors import UserError
 from tfpix2pix.files import writing
+from tfpix2pix.training.best_weights import find_checkpoint
 from tfpix2pix.training.build import build_generator
 from tfpix2pix.training.state import TrainState, named_weights, predictor_key
 
@@ -99,9 +100,10 @@ def load_generator(
     formats: PairFormat = RGB_PAIRS,
     image_size: tuple[int, int] | None = None,
     *,
+    checkpoint: str | int = "latest",
     dropout_at_prediction: bool | None = None,
 ) -> keras.Model:
-    """Builds the generator that predicts, and restores its weights from the last checkpoint.
+    """Builds the generator that predicts, and restores its weights from a checkpoint.
 
     They are the moving average's in runs that have one (`ema_decay`).
 
@@ -110,16 +112,13 @@ def load_generator(
         checkpoint_folder: of the run.
         formats: of the run's images.
         image_size: height and width; default: the run's own.
+        checkpoint: `latest`, `best` (by the run's `best_metric`), or the step of one that is kept.
         dropout_at_prediction: whether dropout stays on; default: as the settings say.
 
     Raises:
-        UserError: there is no checkpoint, or it does not fit the settings.
+        UserError: there is no such checkpoint, or it does not fit the settings.
     """
-    path = tf.train.latest_checkpoint(str(checkpoint_folder))
-    if path is None:
-        raise UserError(
-            f"{checkpoint_folder} holds no complete checkpoint: train, or resume the run, first"
-        )
+    path, _ = find_checkpoint(checkpoint_folder, checkpoint)
     size = image_size or settings.data.crop_size
     generator = build_generator(
         settings.model, size, formats, dropout_at_prediction=dropout_at_prediction

@@ -1,26 +1,24 @@
-"""What a run writes down of its figures: metrics.csv, losses.png, TensorBoard."""
+"""What a run writes down of its figures: metrics.csv and losses.png."""
 
 import csv
-import importlib.util
 import io
 import math
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from tfpix2pix.errors import UserError
 from tfpix2pix.files import write_atomically, writing
-from tfpix2pix.losses.objective import LOSS_NAMES
+from tfpix2pix.losses.objective import STEP_NAMES
 
 Row = dict[str, float]
 
 VALIDATION_NAMES = ("val_l1", "val_psnr", "val_ssim")
-COLUMNS = ("step", "epoch", "learning_rate", "images_per_second", *LOSS_NAMES, *VALIDATION_NAMES)
+COLUMNS = ("step", "epoch", "learning_rate", "images_per_second", *STEP_NAMES, *VALIDATION_NAMES)
 
+GRADIENTS = "gradient norms (logarithmic)"
 # What losses.png shows in which panel; those that are not usual appear where they were measured.
 PANELS = {
     "GAN losses": ("adversarial_loss", "discriminator_loss"),
@@ -28,6 +26,9 @@ PANELS = {
     "L2 and Charbonnier (in [-1, 1])": ("l2_loss", "charbonnier_loss"),
     "losses of features": ("feature_matching_loss", "perceptual_loss"),
     "penalties on D's gradient": ("gradient_penalty", "r1_penalty"),
+    "D's accuracy": ("real_accuracy", "fake_accuracy"),
+    "D's mean logits": ("real_logit_mean", "fake_logit_mean"),
+    GRADIENTS: ("generator_gradient_norm", "discriminator_gradient_norm"),
     "validation SSIM": ("val_ssim",),
     "validation PSNR, dB": ("val_psnr",),
 }
@@ -78,6 +79,11 @@ class MetricsFile:
             raise UserError(f"{self.path} is damaged: move it away to go on without it") from error
 
 
+def as_written(row: Row) -> Row:
+    """A row with its figures as they will be read back: of six digits."""
+    return {name: float(text) for name, text in _formatted(row).items()}
+
+
 def _formatted(row: Row) -> dict[str, str]:
     return {
         name: str(int(value)) if name == "step" else f"{value:.6g}" for name, value in row.items()
@@ -85,7 +91,7 @@ def _formatted(row: Row) -> dict[str, str]:
 
 
 def plot_losses(rows: list[Row], path: Path) -> None:
-    """Draws losses and validation figures over the steps, as PNG."""
+    """Draws losses, the networks' balance and validation figures over the steps, as PNG."""
     # Imported here: it takes half a second, and no pyplot, which keeps figures alive.
     from matplotlib.figure import Figure
 
@@ -118,37 +124,5 @@ def _draw_panel(axes: Any, title: str, names: Sequence[str], rows: list[Row]) ->
     axes.grid(alpha=0.3)
     if axes.lines:
         axes.legend()
-
-
-class TensorBoard:
-    """Scalars and sample grids for TensorBoard, where that is installed."""
-
-    def __init__(self, folder: Path):
-        self._folder = folder
-        self._writer = None
-        if tensorboard_is_installed():
-            with self._refusals():
-                self._writer = tf.summary.create_file_writer(str(folder))
-
-    def scalars(self, row: Row) -> None:
-        """Writes a row's figures."""
-        if self._writer:
-            with self._refusals(), self._writer.as_default(step=int(row["step"])):
-                for name in row.keys() - {"step"}:
-                    tf.summary.scalar(name, row[name])
-                self._writer.flush()
-
-    def image(self, name: str, image: np.ndarray, step: int) -> None:
-        """Writes an image, uint8 [H, W, 3]."""
-        if self._writer:
-            with self._refusals(), self._writer.as_default(step=step):
-                tf.summary.image(name, image[np.newaxis])
-                self._writer.flush()
-
-    def _refusals(self) -> AbstractContextManager[None]:
-        return writing(self._folder, tf.errors.OpError)
-
-
-def tensorboard_is_installed() -> bool:
-    """TensorFlow's summaries raise without it."""
-    return importlib.util.find_spec("tensorboard") is not None
+        if title == GRADIENTS:
+            axes.set_yscale("log", nonpositive="mask")

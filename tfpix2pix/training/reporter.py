@@ -7,15 +7,24 @@ from tfpix2pix.data.encoding import encode_image
 from tfpix2pix.evaluation.metrics import describe_figures, make_validator
 from tfpix2pix.files import write_atomically
 from tfpix2pix.progress import Progress
+from tfpix2pix.training.best import Standing
+from tfpix2pix.training.best_keeper import BestKeeper
 from tfpix2pix.training.checkpoints import Checkpoints
 from tfpix2pix.training.datasets import RunData
 from tfpix2pix.training.loop import LossRecorder, NonFiniteLossError
 from tfpix2pix.training.objectives import build_objective
 from tfpix2pix.training.pairs_sheet import pairs_sheet
-from tfpix2pix.training.records import MetricsFile, Row, TensorBoard, plot_losses
+from tfpix2pix.training.records import (
+    VALIDATION_NAMES,
+    MetricsFile,
+    Row,
+    plot_losses,
+)
 from tfpix2pix.training.run_folder import RunFolder
 from tfpix2pix.training.samples import file_names, label_colours, png_bytes, sample_grid
 from tfpix2pix.training.state import TrainState
+from tfpix2pix.training.tensorboard import TensorBoard
+from tfpix2pix.training.winner import WinnerWatch, winner_warning
 
 
 class Reporter:
@@ -35,13 +44,18 @@ class Reporter:
         self._state = state
         self._data = data
         self._objective = build_objective(settings.train)
-        self._recorder = LossRecorder(settings.train.batch_size, self._objective.loss_names)
+        self._recorder = LossRecorder(settings.train.batch_size, self._objective.step_names)
         self._checkpoints = checkpoints
         self._progress = progress
         self._metrics = MetricsFile(folder.metrics)
-        if self._step > 0:
-            self._metrics.truncate(self._step)
+        self._metrics.truncate(self._step if self._step > 0 else -1)
+        rows = self._metrics.read()
+        self._best = BestKeeper(state, settings.train, folder.checkpoints, rows)
+        self._watch = WinnerWatch(self._objective, settings.model.discriminator_scales)
+        for row in rows:
+            self._watch.tells(row)  # so that what was told before is not told again
         self._tensorboard = TensorBoard(folder.tensorboard)
+        self._tensorboard.hyperparameters(settings, VALIDATION_NAMES)
         self._validate = make_validator(state.predictor, data.formats)
         self._names, self._inputs, self._targets = data.sample_pairs(settings.train.sample_pairs)
         self._row: Row = {}
@@ -60,22 +74,23 @@ class Reporter:
         return min(every - step % every for every, _ in self._schedule)
 
     def after_steps(self, step: int, losses: tf.Tensor, seconds: float, *, last: bool) -> None:
-        """Notes the losses [N, K] of the last N steps, and does what is due after `step`."""
+        """Notes the figures [N, K] of the last N steps, and does what is due after `step`."""
         self._recorder.add(step, losses, seconds)
         self._progress.advance(len(losses))
         for every, action in self._schedule:
-            if step % every == 0 or last:
+            # What comes after a validation that ends the run is due, too.
+            if step % every == 0 or last or self.ends_early:
                 action()
         self._write_row()
 
     def start(self) -> None:
         """Before the first step: some pairs to look at, and how bad untrained networks are."""
-        self._metrics.truncate(-1)
         write_atomically(self._folder.pairs_sheet, png_bytes(pairs_sheet(self._data)))
         inputs = self._folder.samples / "inputs"
         for name, image in zip(file_names(self._names), self._inputs, strict=True):
             content, suffix = encode_image(label_colours(image, self._data.formats.input))
             write_atomically(inputs / f"{name}{suffix}", content)
+        self._tensorboard.graph(self._state.predictor)
         self.validate()
         self.draw()
 
@@ -95,26 +110,41 @@ class Reporter:
             f"generator {generator}, discriminator {discriminator}; {how}"
         )
 
+    def train_on(self) -> None:
+        """Lets a run that ended early go on, until so many more validations bring nothing."""
+        self._best.has_run_out = False
+
     def log(self) -> None:
         """Adds the mean losses since the last time to the row."""
         self._check_losses()
-        losses, images_per_second = self._recorder.take()
+        figures, images_per_second = self._recorder.take()
         optimizer = self._state.networks.generator_optimizer
-        self._row |= losses | {
+        self._row |= figures | {
             "learning_rate": float(optimizer.learning_rate),
             "images_per_second": images_per_second,
         }
+        losses = {name: figures[name] for name in self._objective.loss_names}
         self._progress.losses(self._step, losses, images_per_second)
+        row = {"step": float(self._step)} | figures
+        if self._watch.tells(row):
+            self._progress.say(winner_warning(row, self._settings.train))
 
     def validate(self) -> None:
-        """Adds the metrics over the whole validation split to the row."""
+        """Adds the metrics over the whole validation split to the row; keeps the best weights.
+
+        Raises:
+            SettingsError: `best_metric` is not among the metrics of such targets.
+        """
         batches = self._data.validation_batches()
         if batches is None:
             return
         self.validation = self._validate(batches)
         self._row |= {f"val_{name}": value for name, value in self.validation.items()}
-        shown = describe_figures(self.validation)
-        self._progress.say(f"step {self._step}: validation {shown}")
+        standing = self._best.take(self._step, self.validation)
+        shown, place = describe_figures(self.validation), _place(standing)
+        self._progress.say(f"step {self._step}: validation {shown}{place}")
+        metric = self._settings.train.best_metric
+        self._progress.validation(f"{metric} {self.validation[metric]:.4g}{place}")
 
     def _write_row(self) -> None:
         """Writes the row, if there is something in it."""
@@ -149,6 +179,17 @@ class Reporter:
             losses = ", ".join(f"{k} {v:.4g}" for k, v in self._recorder.last.items())
             raise self._non_finite(f"step {self._step}: a weight is not a finite number: {losses}")
         self._checkpoints.save()
+        self._best.after_checkpoint()
+
+    @property
+    def standing(self) -> Standing | None:
+        """How the validations stand; None without held-out pairs."""
+        return self._best.standing
+
+    @property
+    def ends_early(self) -> bool:
+        """Whether the last validations were all without improvement (`patience`)."""
+        return self._best.has_run_out
 
     def _check_losses(self) -> None:
         problem = self._recorder.fetch()
@@ -164,3 +205,10 @@ class Reporter:
     @property
     def _step(self) -> int:
         return self._state.steps_done
+
+
+def _place(standing: Standing | None) -> str:
+    """Where the last validation stands."""
+    if standing is None:
+        return ""
+    return " (the best so far)" if standing.is_best else f" (best {standing.describe_best()})"

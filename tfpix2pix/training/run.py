@@ -13,7 +13,6 @@ from tfpix2pix.config import Settings, TrainSettings
 from tfpix2pix.config.network_sizes import check_image_size
 from tfpix2pix.data.sources import absolute_data, absolute_place
 from tfpix2pix.errors import SettingsError, UserError
-from tfpix2pix.evaluation.baseline import mean_image_figures
 from tfpix2pix.models.pretrained import IMAGENET
 from tfpix2pix.progress import Progress, say
 from tfpix2pix.training.checkpoints import Checkpoints
@@ -22,36 +21,14 @@ from tfpix2pix.training.device import choose_jit, one_device_strategy
 from tfpix2pix.training.loop import execution, run_loop
 from tfpix2pix.training.objectives import build_objective, build_perceptual
 from tfpix2pix.training.reporter import Reporter
+from tfpix2pix.training.result import TrainResult, conclude
 from tfpix2pix.training.run_folder import RunFolder
 from tfpix2pix.training.signals import StopRequest, stop_on_signals
 from tfpix2pix.training.state import TrainState
 from tfpix2pix.training.step import TrainStep, make_train_step
 
-
-@dataclasses.dataclass(frozen=True)
-class TrainResult:
-    """How a run ended.
-
-    Attributes:
-        run_dir: the run folder.
-        step: steps done.
-        total_steps: steps to do.
-        signal: number of the signal that asked to stop, or None.
-        validation: figures of the last validation, images in [0, 1]; empty without held-out pairs.
-        baseline: the same figures of always answering with the mean training picture.
-    """
-
-    run_dir: Path
-    step: int
-    total_steps: int
-    signal: int | None = None
-    validation: dict[str, float] = dataclasses.field(default_factory=dict)
-    baseline: dict[str, float] = dataclasses.field(default_factory=dict)
-
-    @property
-    def stopped_by(self) -> int | None:
-        """Number of the signal that stopped the run before its end, or None."""
-        return None if self.step == self.total_steps else self.signal
+# Gradient norms are measured in one of so many steps, so that they cost little; see `Plan`.
+NORMS_EVERY = 10
 
 
 def train(settings: Settings, run_dir: str | Path) -> TrainResult:
@@ -79,7 +56,7 @@ def resume(
 
     Args:
         run_dir: the run folder.
-        steps: a new length in steps, to train longer.
+        steps: a new length in steps, to train longer; a run that ended early goes on, too.
         changes: settings by name, of a run of imported weights that has not trained yet.
 
     Raises:
@@ -93,7 +70,8 @@ def resume(
         length = dataclasses.replace(settings.train, steps=steps, epochs=None)
         settings = dataclasses.replace(settings, train=length)
     with folder.locked():
-        return _train(settings, folder, open_run_data(settings.data), restore=True)
+        data = open_run_data(settings.data)
+        return _train(settings, folder, data, restore=True, train_on=steps is not None)
 
 
 def run_length(settings: TrainSettings, pairs: int) -> int:
@@ -120,6 +98,14 @@ def _absolute(settings: Settings) -> Settings:
     )
 
 
+def _check_patience(settings: TrainSettings, data: RunData) -> None:
+    if settings.patience and data.validation is None:
+        raise SettingsError(
+            "patience counts validations, and there are no held-out pairs to validate with: "
+            "leave it out, or give a set with a val or test split"
+        )
+
+
 def _check_length(done: int, total_steps: int) -> None:
     if done > total_steps:
         raise UserError(
@@ -128,8 +114,16 @@ def _check_length(done: int, total_steps: int) -> None:
         )
 
 
-def _train(settings: Settings, folder: RunFolder, data: RunData, *, restore: bool) -> TrainResult:
+def _train(
+    settings: Settings,
+    folder: RunFolder,
+    data: RunData,
+    *,
+    restore: bool,
+    train_on: bool = False,
+) -> TrainResult:
     folder.check_same_data(data.train.pairs)
+    _check_patience(settings.train, data)
     total_steps = run_length(settings.train, len(data.train.pairs))
     # The pairs may have decided the size of the networks.
     settings = dataclasses.replace(settings, data=data.settings)
@@ -154,16 +148,10 @@ def _train(settings: Settings, folder: RunFolder, data: RunData, *, restore: boo
         with contextlib.closing(Progress(state.steps_done, total_steps)) as progress:
             reporter = Reporter(settings, folder, state, data, checkpoints, progress)
             reporter.describe(f"{settings.train.precision}, {shown}")
+            if train_on:
+                reporter.train_on()
             _run(settings, state, data, execute, strategy, total_steps, reporter, stop)
-        finished = state.steps_done == total_steps
-        return TrainResult(
-            folder.path,
-            state.steps_done,
-            total_steps,
-            validation=reporter.validation,
-            baseline=_baseline(data) if finished and reporter.validation else {},
-            signal=stop.signal,  # last: it may come as late as in the baseline
-        )
+        return conclude(folder, data, reporter, stop, state.steps_done, total_steps)
 
 
 def _train_step(
@@ -187,6 +175,7 @@ def _train_step(
         update=settings.train.update,
         pool=state.pool,
         ema_decay=settings.train.ema_decay,
+        norms_every=min(settings.train.log_every, NORMS_EVERY),
         seed=settings.train.seed,
         strategy=strategy,
         jit=settings.train.jit == "on",
@@ -240,9 +229,3 @@ def _say_where_it_resumes(restored: bool, steps_done: int) -> None:
         say(f"resuming at step {steps_done}")
     else:
         say("there is no checkpoint yet: starting again from step 0")
-
-
-def _baseline(data: RunData) -> dict[str, float]:
-    return mean_image_figures(
-        data.plain_training_batches(), data.validation_batches(), data.formats.target
-    )
