@@ -99,6 +99,8 @@ OTHER_VALUES = {
     "sample_every": ("10", 10),
     "sample_pairs": ("64", 64),
     "validate_every": ("20", 20),
+    "best_metric": ("l1", "l1"),
+    "patience": ("3", 3),
     "checkpoint_every": ("30", 30),
     "keep_checkpoints": ("1", 1),
 }
