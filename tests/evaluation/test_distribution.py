@@ -109,7 +109,9 @@ def test_squared_mmd_is_a_loop_over_all_pairs():
     assert squared_mmd(x, y) == pytest.approx(loop_mmd(x, y), rel=1e-10)
 
 
-def test_kid_is_the_mean_over_subsets():
+@pytest.mark.parametrize("largest_kernel", [3000, 25], ids=["small sets", "large sets"])
+def test_kid_is_the_mean_over_subsets(largest_kernel, monkeypatch):
+    monkeypatch.setattr("tfpix2pix.evaluation.distribution.LARGEST_KERNEL", largest_kernel)
     x, y = drawn(20), drawn(30, seed=1, shift=0.3)
     found = kernel_distance(distribution(x), distribution(y), subset_size=6, subsets=5, seed=3)
     rng, distances = np.random.default_rng(3), []

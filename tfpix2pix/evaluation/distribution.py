@@ -5,6 +5,7 @@ rest is float64 on the host.
 """
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 
@@ -14,6 +15,10 @@ from tfpix2pix.errors import UserError
 FEW_IMAGES = 2000
 KID_SUBSET_SIZE = 1000
 KID_SUBSETS = 100
+# Images of a set of which the kernel of all pairs is kept, 72 MB.
+LARGEST_KERNEL = 3000
+
+Kernels = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 class Distribution:
@@ -155,9 +160,9 @@ def kernel_distance(
     if smaller < 4 or subset_size < 2 or subsets < 2:
         raise UserError("KID needs four images of each set or more, two a subset, and two subsets")
     size = min(subset_size, smaller // 2)
-    rng = np.random.default_rng(seed)
+    rng, kernels = np.random.default_rng(seed), _kernels_of_subsets(x, y)
     distances = [
-        squared_mmd(x[rng.permutation(len(x))[:size]], y[rng.permutation(len(y))[:size]])
+        _squared_mmd(*kernels(rng.permutation(len(x))[:size], rng.permutation(len(y))[:size]))
         for _ in range(subsets)
     ]
     deviation = float(np.std(distances, ddof=1))
@@ -170,16 +175,32 @@ def squared_mmd(x: np.ndarray, y: np.ndarray) -> float:
 
     Gretton et al. 2012, equation 3: pairs of an image with itself are left out.
     """
-    x, y = x.astype(np.float64), y.astype(np.float64)
-    return _mean_of_others(x) + _mean_of_others(y) - 2 * float(_kernel(x, y).mean())
+    everything = slice(None)
+    return _squared_mmd(*_kernels_of_subsets(x, y)(everything, everything))
 
 
-def _mean_of_others(x: np.ndarray) -> float:
-    kernel = _kernel(x, x)
-    return float((kernel.sum() - np.trace(kernel)) / (len(x) * (len(x) - 1)))
+def _squared_mmd(of_x: np.ndarray, of_y: np.ndarray, of_both: np.ndarray) -> float:
+    """From the kernel of all pairs, [N, N], [M, M] and [N, M]."""
+    return _mean_of_others(of_x) + _mean_of_others(of_y) - 2 * float(of_both.mean())
+
+
+def _mean_of_others(kernel: np.ndarray) -> float:
+    return float((kernel.sum() - np.trace(kernel)) / (len(kernel) * (len(kernel) - 1)))
+
+
+def _kernels_of_subsets(x: np.ndarray, y: np.ndarray) -> Callable[..., Kernels]:
+    """A function of which rows of `x` and of `y`: the kernel of their pairs.
+
+    Subsets of small sets overlap by much, so that the kernel of all pairs is taken once.
+    """
+    if max(len(x), len(y)) > LARGEST_KERNEL:
+        return lambda i, j: (_kernel(x[i], x[i]), _kernel(y[j], y[j]), _kernel(x[i], y[j]))
+    of_x, of_y, of_both = _kernel(x, x), _kernel(y, y), _kernel(x, y)
+    return lambda i, j: (of_x[i][:, i], of_y[j][:, j], of_both[i][:, j])
 
 
 def _kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    x, y = x.astype(np.float64), y.astype(np.float64)
     base = x @ y.T / x.shape[1] + 1
     return base * base * base
 
