@@ -10,6 +10,7 @@ from torch import nn
 
 from tfpix2pix.errors import UserError
 from tfpix2pix.evaluation.lpips import lpips_metric
+from tfpix2pix.evaluation.metrics import measurable
 
 # torchvision's vgg16: filters, and M for halving.
 PLAN = [64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512, "M"]
@@ -111,10 +112,12 @@ def test_files_without_torch_give_the_same(files, metric, monkeypatch):
 def test_an_image_looks_like_itself_and_16_pixels_are_enough(metric):
     image = images(size=(16, 16))[0]
     np.testing.assert_array_equal(metric.function(image, image), [0, 0, 0])
-    assert metric.smallest_side == 16
+    assert set(measurable((16, 99, 1), {"lpips": metric})) == {"lpips"}
+    assert measurable((99, 15, 1), {"lpips": metric}) == {}
 
 
 def test_other_channels_are_refused(metric):
+    assert measurable((99, 99, 5), {"lpips": metric}) == {}
     with pytest.raises(UserError, match="LPIPS takes RGB or gray, and the images have 5"):
         metric.function(*images(5))
 

@@ -118,11 +118,11 @@ def test_metric_is_the_reference(name, channels):
 def test_the_smallest_image_that_is_measurable_is_measured(name):
     metric = metrics.METRICS[name]
     side = metric.smallest_side
-    assert name in metrics.measurable((side, 999))
+    assert name in metrics.measurable((side, 999, 5))
     image = unit(random_images(1, size=(200, 200)))[:, :side, :side]
     assert np.isfinite(metric.function(image, image * 0.9)[0])
     if side > 1:
-        assert name not in metrics.measurable((999, side - 1))
+        assert name not in metrics.measurable((999, side - 1, 5))
         with pytest.raises((tf.errors.InvalidArgumentError, ValueError)):
             metric.function(image[:, 1:], image[:, 1:])
 

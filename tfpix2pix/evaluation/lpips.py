@@ -59,7 +59,9 @@ def lpips_metric(vgg_weights: str | Path, lpips_weights: str | Path) -> ImageMet
         seen = features(tf.concat(images, axis=0), training=False)
         return tf.add_n([_distance(layer, head) for layer, head in zip(seen, heads, strict=True)])
 
-    return ImageMetric("LPIPS", False, 4, function=function, smallest_side=SMALLEST_SIDE)
+    return ImageMetric(
+        "LPIPS", False, 4, function=function, smallest_side=SMALLEST_SIDE, channels=(1, 3)
+    )
 
 
 def _distance(features: tf.Tensor, head: tf.Tensor) -> tf.Tensor:

@@ -56,10 +56,12 @@ class ImageMetric(Metric):
     Attributes:
         function: of (target_image, generated_image), float32 [B, H, W, C] in [0, 1]: float32 [B].
         smallest_side: of images that it can measure.
+        channels: how many such images may have, or None for any number.
     """
 
     function: ImageFunction
     smallest_side: int = 1
+    channels: tuple[int, ...] | None = None
 
 
 def l1(target_image: tf.Tensor, generated_image: tf.Tensor) -> tf.Tensor:
@@ -128,10 +130,16 @@ TRAINING_METRICS: Mapping[str, ImageMetric] = MappingProxyType(
 
 
 def measurable(
-    size: tuple[int, int], metrics: Mapping[str, ImageMetric] = METRICS
+    shape: tuple[int, int, int], metrics: Mapping[str, ImageMetric] = METRICS
 ) -> dict[str, ImageMetric]:
-    """Those of `metrics` that can measure images of `size`, (height, width)."""
-    return {name: metric for name, metric in metrics.items() if min(size) >= metric.smallest_side}
+    """Those of `metrics` that can measure images of `shape`, (height, width, channels)."""
+    *size, channels = shape
+    return {
+        name: metric
+        for name, metric in metrics.items()
+        if min(size) >= metric.smallest_side
+        and (metric.channels is None or channels in metric.channels)
+    }
 
 
 def image_figures(
