@@ -10,6 +10,17 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
+WRITE_PAGE = """
+from pathlib import Path
+from tfpix2pix.report.document import Document, Metric, Run
+from tfpix2pix.report.writing import writing_report
+
+with writing_report(Path("page")) as report:
+    run = Run("a", "runs/a", 1)
+    report.finish(Document("title", "0.1", "today", [Metric("l1", "L1")], "l1", [run]))
+"""
+
+
 def run(*command, **environment):
     done = subprocess.run(
         [sys.executable, *command],
@@ -34,7 +45,7 @@ def test_an_installed_package_trains_predicts_and_exports(tmp_path, pairs_folder
     assert "run folder runs/demo-1" in run("-m", "tfpix2pix", *command, **installed)
     answer = ["predict", "runs/demo-1", "runs/demo-1/samples/inputs", "--output", "pictures"]
     assert "3 written to pictures" in run("-m", "tfpix2pix", *answer, **installed)
-    page = "from tfpix2pix.report.page import SCRIPTS, _template; list(map(_template, SCRIPTS))"
-    run("-c", f"{page}; print(_template('page.html'), _template('page.css'))", **installed)
+    run("-c", WRITE_PAGE, **installed)
+    assert "</html>" in (tmp_path / "page" / "evaluation.html").read_text()
     export = ["export", "runs/demo-1", "--output", "exports"]
     assert "wrote exports/1" in run("-m", "tfpix2pix", *export, **installed)
