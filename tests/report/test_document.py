@@ -9,7 +9,8 @@ import pytest
 
 from tests.report.drawn import METRICS, NASTY, figures_of, make_document, make_run
 from tfpix2pix.errors import UserError
-from tfpix2pix.report.document import Image, from_json, read_document, to_json
+from tfpix2pix.report.document import Image
+from tfpix2pix.report.reading import from_json, read_document, to_json
 
 
 def image(name="a.png", runs=1, **figures):

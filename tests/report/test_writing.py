@@ -14,7 +14,7 @@ from PIL import Image
 from tests.conftest import complement, draw_shapes
 from tests.report.drawn import NASTY, figures_of, make_document, write_drawn_report
 from tfpix2pix.errors import UserError
-from tfpix2pix.report.document import from_json
+from tfpix2pix.report.reading import from_json
 from tfpix2pix.report.writing import writing_report
 
 

@@ -4,50 +4,19 @@ A figure is a number, or None where nothing was measured. In JSON an infinite nu
 "Infinity" or "-Infinity", one that is no number the text "NaN"; Python's `float` reads all three.
 """
 
-import re
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated, Any
-
-from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-from tfpix2pix.errors import UserError
+from tfpix2pix.report.values import Plain, Text
 
 # Counted up when a reader of the older form would misunderstand the newer.
 FORMAT = 1
-
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 # Whose pictures a figure is about.
 GENERATED = "generated"
 REAL = "real photos"
 MEAN_PICTURE = "mean training picture"
 
-
-def printable(text: Any) -> Any:
-    r"""Text with escapes, such as \\x01, for what JSON or XML cannot hold.
-
-    That is: control characters, and bytes of file names that are not UTF-8.
-    """
-    if not isinstance(text, str):
-        return text
-    return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)
-
-
-def plain(value: Any) -> Any:
-    """Settings and versions as JSON has them: paths and other objects become text."""
-    if isinstance(value, Mapping):
-        return {printable(str(name)): plain(item) for name, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [plain(item) for item in value]
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    return printable(str(value))
-
-
-Text = Annotated[str, BeforeValidator(printable)]
-Plain = Annotated[dict[str, Any], BeforeValidator(plain)]
 
 _FORM = ConfigDict(extra="forbid", ser_json_inf_nan="strings")
 
@@ -273,53 +242,3 @@ class Document:
 def _check(holds: bool, expected: str) -> None:
     if not holds:
         raise ValueError(f"expected that {expected}")
-
-
-_ADAPTER = TypeAdapter(Document)
-
-
-def to_json(document: Document, indent: int | None = None) -> str:
-    """The document as JSON: indented by `indent` spaces, or on one line."""
-    return _ADAPTER.dump_json(document, indent=indent).decode()
-
-
-def from_json(text: str | bytes, origin: str = "the document") -> Document:
-    """The document that `to_json` wrote.
-
-    Args:
-        text: JSON.
-        origin: what to call it in a message.
-
-    Raises:
-        UserError: it is no such document, or of a later version's form.
-    """
-    try:
-        document = _ADAPTER.validate_json(text)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "the whole"
-        raise UserError(
-            f"{origin} is not a report that this version reads: {place}: {first['msg']}. "
-            "Evaluate again, or upgrade tfpix2pix"
-        ) from error
-    if document.format != FORMAT:
-        raise UserError(
-            f"{origin} has format {document.format}, expected {FORMAT}: evaluate again, "
-            "or upgrade tfpix2pix"
-        )
-    return document
-
-
-def read_document(path: Path) -> Document:
-    """The document of an evaluation.json.
-
-    Raises:
-        UserError: it cannot be read, or is no such document.
-    """
-    try:
-        text = path.read_bytes()
-    except OSError as error:
-        raise UserError(
-            f"cannot read {path}: {error.strerror}. Expected the evaluation.json of an evaluation"
-        ) from error
-    return from_json(text, str(path))

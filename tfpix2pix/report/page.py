@@ -10,7 +10,8 @@ import html
 from importlib import resources
 from typing import BinaryIO
 
-from tfpix2pix.report.document import Document, to_json
+from tfpix2pix.report.document import Document
+from tfpix2pix.report.reading import to_json
 from tfpix2pix.report.thumbnails import Thumbnails
 
 # Each is a part of one function: what it declares the later ones see.

@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from tfpix2pix.files import files_written_together
-from tfpix2pix.report.document import Document, Image, printable, to_json
+from tfpix2pix.report.document import Document, Image
 from tfpix2pix.report.figures import curves_figure, distributions_figure, save_figure
 from tfpix2pix.report.page import write_page
+from tfpix2pix.report.reading import to_json
 from tfpix2pix.report.sheet import chosen_images, sheet_figure
 from tfpix2pix.report.thumbnails import LONGEST, QUALITY, Thumbnails
+from tfpix2pix.report.values import printable
 
 PAGE = "evaluation.html"
 JSON = "evaluation.json"
