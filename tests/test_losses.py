@@ -10,6 +10,7 @@ import tensorflow as tf
 from tfpix2pix.losses import (
     GAN_LOSSES,
     charbonnier_loss,
+    cross_entropy_loss,
     feature_matching_loss,
     hinge_discriminator_loss,
     l1_loss,
@@ -19,6 +20,8 @@ from tfpix2pix.losses import (
     vanilla_discriminator_loss,
     vanilla_generator_loss,
 )
+from tfpix2pix.models.blocks import generated_image
+from tfpix2pix.training.device import precision_scope
 
 # -log sigmoid(-x) = softplus(x) = log(1 + e^x), and softplus(x) = x + softplus(-x):
 #   softplus(0) = 0.693147 = log 2
@@ -262,3 +265,42 @@ def test_features_of_low_precision_are_compared_in_float32():
     loss = feature_matching_loss([[real]], [[real * 2]])
     assert loss.dtype == "float32"
     assert float(loss) == pytest.approx(4000.0)
+
+
+# --- Classes --------------------------------------------------------------------------------------
+
+
+def probabilities(*pixels):
+    return tf.constant([[list(pixels)]], tf.float32)
+
+
+def test_cross_entropy_by_hand():
+    """-log of the true class's probability, in the mean over pixels: (log 2 + log 5) / 2."""
+    target = probabilities([0, 1, 0], [1, 0, 0])
+    answer = probabilities([0.25, 0.5, 0.25], [0.2, 0.1, 0.7])
+    assert float(cross_entropy_loss(target, answer)) == pytest.approx(math.log(10) / 2, abs=1e-6)
+    assert float(cross_entropy_loss(target, target)) == pytest.approx(0, abs=1e-6)
+    guess = probabilities(*[[1 / 3] * 3] * 2)
+    assert float(cross_entropy_loss(target, guess)) == pytest.approx(math.log(3), abs=1e-6)
+
+
+@pytest.mark.parametrize("how", ["eager", "graph", "xla"])
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_cross_entropy_of_a_generators_answer_is_exact_where_probabilities_are_0(how, policy):
+    """e^-200 is 0 in float32; the loss is 200 all the same, and its gradient that of a softmax."""
+    inputs = keras.Input((1, 1, 3))
+    generator = keras.Model(inputs, generated_image(inputs, "softmax"))
+    target = probabilities([1, 0, 0])
+
+    def loss_and_gradient(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            loss = cross_entropy_loss(target, generator(x, training=True))
+        return loss, tape.gradient(loss, x)
+
+    if how != "eager":
+        loss_and_gradient = tf.function(loss_and_gradient, jit_compile=how == "xla")
+    with precision_scope(policy):
+        loss, gradient = loss_and_gradient(probabilities([0, 200, 0]))
+    assert float(loss) == pytest.approx(200)
+    np.testing.assert_allclose(gradient, probabilities([-1, 1, 0]), atol=1e-6)

@@ -81,6 +81,15 @@ def test_the_generators_loss_is_the_weighted_sum(changes, expected):
     assert float(losses["l1_loss"]) == 0.5
 
 
+def test_the_cross_entropy_is_weighed_as_the_others():
+    target, generated = tf.constant([[[[1.0, 0.0]]]]), tf.constant([[[[0.25, 0.75]]]])
+    objective = Objective(gan_weight=0.0, l1_weight=2.0, cross_entropy_weight=3.0)
+    losses = objective.generator_losses(Evidence(target, generated))
+    assert set(losses) == {"generator_loss", "l1_loss", "cross_entropy_loss"}
+    # log 4 = 1.386294
+    assert float(losses["generator_loss"]) == pytest.approx(2 * 0.75 + 3 * 1.386294, abs=1e-5)
+
+
 def test_the_discriminators_weight_is_of_all_it_learns_from():
     objective = Objective(
         gan_loss="wgan_gp", gradient_penalty_weight=10.0, r1_weight=6.0, discriminator_weight=0.25
@@ -143,7 +152,8 @@ def test_settings_and_objective_agree_whether_there_is_a_discriminator(gan, feat
 def test_all_that_can_be_measured_has_a_name():
     everything = Objective(
         gan_loss="wgan_gp",
-        **{f"{n}_weight": 1.0 for n in ("l2", "charbonnier", "feature_matching", "perceptual")},
+        **{f"{n}_weight": 1.0 for n in ("l2", "charbonnier", "cross_entropy", "perceptual")},
+        feature_matching_weight=1.0,
         r1_weight=1.0,
     )
     assert everything.loss_names == LOSS_NAMES

@@ -112,6 +112,19 @@ def test_label_maps_are_written_and_trained_on_as_such(tmp_path, capsys):
     assert "of no colour of the palette" in capsys.readouterr().err
 
 
+def test_targets_may_be_label_maps_too(tmp_path, capsys):
+    for side, values in {"input": (0, 0, 250), "target": (7, 0, 0)}.items():
+        (tmp_path / "set" / "train" / side).mkdir(parents=True)
+        image = Image.new("RGB", (16, 16), values)
+        image.save(tmp_path / "set" / "train" / side / "1.png")
+    flags = ["--target-encoding", "labels", "--palette", "#0000fa,#00ff00", "--direction", "BtoA"]
+    assert prepare(tmp_path / "set", tmp_path / "store", *flags) == 0
+    shown = capsys.readouterr().out
+    assert "--direction BtoA --target-encoding labels --palette '#0000fa,#00ff00'" in shown
+    assert prepare(tmp_path / "set", tmp_path / "other", *flags[:4]) == 1
+    assert "of no colour of the palette" in capsys.readouterr().err
+
+
 def test_names_that_are_not_utf8_are_shown(photos, tmp_path):
     (photos / "bad\udcff.png").touch()
     command = [sys.executable, "-m", "tfpix2pix", "prepare", str(photos), str(tmp_path / "store")]

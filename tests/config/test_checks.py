@@ -10,6 +10,9 @@ from hypothesis import strategies as st
 from tfpix2pix.config import Settings, resolve
 from tfpix2pix.errors import SettingsError
 
+LABELS = {"target_encoding": "labels", "palette": "cmp"}
+INPUT_LABELS = {"input_encoding": "labels", "palette": "cmp"}
+
 
 def refusal(**flags):
     with pytest.raises(SettingsError) as caught:
@@ -46,6 +49,13 @@ def refusal(**flags):
             {"perceptual_weight": 1, "crop_size": 16, "n_layers": 1},
             "perceptual_weight: VGG19 takes images of at least 32x32, and crop_size is 16x16",
         ),
+        ({"palette": "cmp"}, "palette is for label maps"),
+        ({"target_encoding": "labels"}, "target_encoding labels needs a palette"),
+        ({"input_encoding": "labels"}, "input_encoding labels needs a palette"),
+        ({"cross_entropy_weight": 1}, "cross_entropy_weight compares classes, and the targets are"),
+        ({**INPUT_LABELS, "cross_entropy_weight": 1}, "cross_entropy_weight compares classes"),
+        ({**LABELS, "perceptual_weight": 1}, "perceptual_weight: VGG19 sees colours"),
+        ({**LABELS, "diff_augment": "color"}, "diff_augment color: with target_encoding labels"),
     ],
 )  # fmt: skip
 def test_what_cannot_work_together_is_refused(flags, beginning):
@@ -77,6 +87,11 @@ def test_what_cannot_work_together_is_refused(flags, beginning):
         # The pairs decide.
         {"resize": "none", "crop_size": 100},
         {"resize": "scale_width", "crop_size": 16, "perceptual_weight": 1},
+        LABELS,
+        {**LABELS, **INPUT_LABELS},
+        {**LABELS, "gan_weight": 0, "l1_weight": 0, "cross_entropy_weight": 1},
+        {**LABELS, "l2_weight": 1, "charbonnier_weight": 1, "cross_entropy_weight": 1},
+        {**LABELS, "diff_augment": "translation,cutout"},
     ],
 )
 def test_what_works_together_is_accepted(flags):
@@ -139,6 +154,12 @@ SOME_VALUES = {
     "pool_size": [0, 5],
     "label_smoothing": [0, 0.1],
     "batch_size": [1, 2],
+    "input_encoding": ["image", "labels"],
+    "target_encoding": ["image", "labels"],
+    "palette": [None, "cmp"],
+    "cross_entropy_weight": [0, 1],
+    "perceptual_weight": [0, 1],
+    "diff_augment": ["none", "color", "cutout"],
 }
 
 

@@ -26,6 +26,7 @@ OTHER_VALUES = {
     "value_range": ("-1,1", (-1.0, 1.0)),
     "target_value_range": ("0,4095", (0.0, 4095.0)),
     "input_encoding": ("labels", "labels"),
+    "target_encoding": ("labels", "labels"),
     "palette": ("0,255", ((0, 0, 0), (255, 255, 255))),
     "channel_order": ("bgr", "bgr"),
     "resize": ("crop", "crop"),
@@ -79,6 +80,7 @@ OTHER_VALUES = {
     "l1_weight": ("10", 10.0),
     "l2_weight": ("10", 10.0),
     "charbonnier_weight": ("10", 10.0),
+    "cross_entropy_weight": ("10", 10.0),
     "feature_matching_weight": ("10", 10.0),
     "perceptual_weight": ("10", 10.0),
     "vgg_weights": ("vgg19.h5", "vgg19.h5"),
@@ -107,12 +109,21 @@ OTHER_VALUES = {
 
 
 # Settings that make sense only together with another.
-COMPANIONS = {"palette": "input_encoding", "input_encoding": "palette"}
+COMPANIONS = {
+    "palette": ("input_encoding",),
+    "input_encoding": ("palette",),
+    "target_encoding": ("palette",),
+    "cross_entropy_weight": ("target_encoding", "palette"),
+}
+
+
+# What presets leave to the user.
+PRESET_FLAGS = {"segmenter": {"palette": "cmp"}}
 
 
 def flags_of(name):
     """What sets one setting to its other value."""
-    names = [name, *({COMPANIONS[name]} if name in COMPANIONS else ())]
+    names = (name, *COMPANIONS.get(name, ()))
     return {name: OTHER_VALUES[name][0] for name in names}
 
 
@@ -214,7 +225,7 @@ def test_what_is_dumped_loads_unchanged(write, name):
 
 @pytest.mark.parametrize("preset", preset_names())
 def test_presets_survive_dump_and_load(write, preset):
-    settings = resolve(preset)
+    settings = resolve(preset, flags=PRESET_FLAGS.get(preset))
     assert settings != Settings()
     text = dump_settings(settings)
     assert load_settings(write(text)) == settings
@@ -305,7 +316,7 @@ def test_steps_and_epochs_together_are_refused(write):
 def test_presets_are_those_promised():
     assert preset_names() == [
         "cityscapes", "demo", "edges2shoes", "facades", "maps",
-        "paper", "pytorch", "tf-tutorial", "torch",
+        "paper", "pytorch", "segmenter", "tf-tutorial", "torch",
     ]  # fmt: skip
 
 
@@ -328,6 +339,16 @@ def test_presets_hold_the_papers_values(preset, direction, load, mirror, epochs,
     assert settings.model == Settings().model
     for name in ["learning_rate", "beta_1", "beta_2", "l1_weight", "lr_schedule"]:
         assert value_of(settings, name) == value_of(Settings(), name)
+
+
+def test_the_segmenter_learns_classes_alone_and_asks_for_their_palette():
+    settings = resolve("segmenter", flags={"palette": "0,255"})
+    weights = {n: value_of(settings, n) for n in SECTION_OF if n.endswith("_weight")}
+    penalties = {"gradient_penalty_weight", "discriminator_weight"}
+    used = {name for name, weight in weights.items() if weight} - penalties
+    assert used == {"cross_entropy_weight"}
+    assert (settings.data.load_size, settings.data.crop_size) == ((286, 286), (256, 256))
+    assert refusal(preset="segmenter").startswith("target_encoding labels needs a palette: cmp")
 
 
 # Where the four differ from the defaults; what is not named here is a default.

@@ -92,6 +92,7 @@ def test_floats_need_a_range(found, settings):
 
 
 LABELS = {"input_encoding": "labels", "palette": "cmp"}
+TARGET_LABELS = {"target_encoding": "labels", "palette": "cmp"}
 
 
 @pytest.mark.parametrize(
@@ -106,6 +107,12 @@ LABELS = {"input_encoding": "labels", "palette": "cmp"}
             "value_range",
         ),
         ([(1, "uint16"), (3, "uint8")], {"value_range": "0,1", **LABELS}, "value_range"),
+        ([(3, "uint8"), (1, "uint16")], {"value_range": "0,1", **TARGET_LABELS}, "value_range"),
+        (
+            [(3, "uint8"), (1, "uint16")],
+            {"target_value_range": "0,1", **TARGET_LABELS},
+            "target_value_range",
+        ),
     ],
 )
 def test_a_range_that_nothing_uses_is_refused(found, settings, name):
@@ -142,6 +149,18 @@ def test_label_maps_are_read_as_colours_and_go_in_as_classes():
     assert (found.input.channels, found.input.dtype, found.input.value_range) == (3, "uint8", BYTES)
     assert found.input.palette == tuple(map(tuple, PALETTE.tolist()))
     assert (found.input.pipeline_channels, found.input.network_channels) == (1, 12)
+
+
+def test_targets_may_be_label_maps():
+    found = format_of((1, "uint16"), (1, "float32"), **TARGET_LABELS)
+    assert found.input == ImageFormat(1, "uint16", WORDS)
+    assert found.target == ImageFormat(palette=tuple(map(tuple, PALETTE.tolist())))
+    assert found.target.network_channels == 12
+
+
+def test_both_sides_may_be_label_maps():
+    found = format_of(**(LABELS | TARGET_LABELS))
+    assert found.input == found.target == ImageFormat(palette=found.input.palette)
 
 
 def test_label_maps_of_ones_own_palette():

@@ -343,3 +343,47 @@ def test_8_bits_are_spread_over_16_from_any_file():
     for encode in (tf.io.encode_png, tf.io.encode_jpeg):
         decoded = images.decode_image(encode(gray), GRAY16)
         np.testing.assert_array_equal(decoded, 65535)
+
+
+# Label maps
+
+LABELS = ImageFormat(palette=((0, 0, 0), (255, 0, 0), (0, 255, 0)))
+
+
+def test_label_maps_go_to_classes_and_back():
+    colours = np.array(LABELS.palette, np.uint8)[[[[0, 2], [1, 1]]]]
+    numbers = images.as_fetched(tf.constant(colours), LABELS)
+    np.testing.assert_array_equal(numbers[..., 0], [[[0, 2], [1, 1]]])
+    one_hot = images.to_network_range(numbers, LABELS)
+    np.testing.assert_array_equal(one_hot[0, 0], [[1, 0, 0], [0, 0, 1]])
+    again = images.from_network_range(one_hot, LABELS)
+    assert again.dtype == tf.uint8
+    np.testing.assert_array_equal(again, numbers)
+    np.testing.assert_array_equal(images.as_in_files(again, LABELS), colours)
+
+
+def test_other_images_are_fetched_as_files_hold_them():
+    image = tf.constant([[[1, 2, 3]]], tf.uint8)
+    assert images.as_fetched(image) is image
+    assert images.as_in_files(image) is image
+
+
+def test_the_likeliest_class_is_the_answer():
+    probabilities = [[[[0.2, 0.5, 0.3], [0.4, 0.2, 0.4], [0.1, 0.1, 0.8]]]]
+    numbers = images.from_network_range(tf.constant(probabilities), LABELS)
+    np.testing.assert_array_equal(numbers[0, 0, :, 0], [1, 0, 2])  # the first of two alike
+
+
+def test_classes_have_nothing_in_between():
+    with pytest.raises(ValueError, match="label maps hold classes"):
+        images.unrounded_from_network_range(tf.zeros([1, 2, 2, 3]), LABELS)
+
+
+@pytest.mark.parametrize("is_reversed", [False, True])
+def test_unit_range_to_network_range_is_the_inverse(is_reversed):
+    image_format = ImageFormat(reversed_channels=is_reversed)
+    unit = tf.constant([[[0.0, 0.5, 0.75]]])
+    seen = images.unit_to_network_range(unit, image_format)
+    expected = [0.5, 0.0, -1.0] if is_reversed else [-1.0, 0.0, 0.5]
+    np.testing.assert_array_equal(seen[0, 0], expected)
+    np.testing.assert_array_equal(images.network_to_unit_range(seen, image_format), unit)

@@ -222,6 +222,16 @@ def test_label_maps_are_loaded_as_colours(opened):
     assert_loads(pairs, in_order(pairs, expected))
 
 
+def test_targets_may_be_label_maps(opened):
+    pairs = opened("photo", "gray", target_encoding="labels", palette="0,128,255")
+    assert pairs.format.target.network_channels == 3
+    expected = {
+        name: [photo, gray.repeat(3, axis=-1)]
+        for name, (photo, gray) in stored("train", "photo", "gray").items()
+    }
+    assert_loads(pairs, in_order(pairs, expected))
+
+
 def test_a_and_b_are_the_features_unless_others_are_named(data_dir):
     pairs = open_pairs(NAMELESS, "train", data_dir=str(data_dir))
     image = np.arange(72, dtype=np.uint8).reshape(4, 6, 3)
@@ -325,6 +335,8 @@ def test_arrays_of_other_channels_are_refused(opened, features, settings):
 def test_label_maps_of_16_bits_are_refused(opened):
     with pytest.raises(UserError, match="words holds uint16 images, and label maps must be uint8"):
         opened("words", "photo", input_encoding="labels", palette="cmp")
+    with pytest.raises(UserError, match=r"words holds uint16.*leave out --target-encoding"):
+        opened("photo", "words", target_encoding="labels", palette="cmp")
 
 
 # Folders of records

@@ -110,21 +110,25 @@ def test_keep_refuses_targets_of_another_size():
     assert "input and target differ in size" in str(error)
 
 
+@pytest.mark.parametrize("side", [0, 1])
 @pytest.mark.parametrize("fit", ["stretch", "keep"])
-def test_label_maps_become_class_numbers_by_the_nearest_colour(fit):
-    formats = PairFormat(ImageFormat(palette=PALETTE), GRAY16)
+def test_label_maps_become_class_numbers_by_the_nearest_colour(fit, side):
+    labels = ImageFormat(palette=PALETTE)
+    formats = PairFormat(labels, GRAY16) if side == 0 else PairFormat(GRAY16, labels)
     classes = np.random.default_rng(0).integers(0, 3, (8, 8))
     colours = np.array(PALETTE, np.int64)[classes] + np.random.default_rng(1).integers(
         -60, 60, (8, 8, 3)
     )
     stored = np.clip(colours, 0, 255).astype(np.uint8)
-    pairs = in_memory([stored], [noise(8, 8, GRAY16)], formats)
+    other = noise(8, 8, GRAY16)
+    pair = ([stored], [other]) if side == 0 else ([other], [stored])
+    pairs = in_memory(*pair, formats)
     size = (8, 8) if fit == "keep" else (16, 16)
-    [input_image, _] = fetcher(pairs, Resizing(size, fit=fit))(tf.constant(0, tf.int64))
+    image = fetcher(pairs, Resizing(size, fit=fit))(tf.constant(0, tf.int64))[side]
     expected = classes if fit == "keep" else classes.repeat(2, 0).repeat(2, 1)
-    assert input_image.dtype == tf.uint8
-    np.testing.assert_array_equal(input_image[..., 0], expected)
-    one_hot = images.to_network_range(input_image, formats.input)
+    assert image.dtype == tf.uint8
+    np.testing.assert_array_equal(image[..., 0], expected)
+    one_hot = images.to_network_range(image, labels)
     np.testing.assert_array_equal(one_hot, np.eye(3, dtype=np.float32)[expected])
 
 

@@ -560,15 +560,22 @@ def photo(number):
 
 
 @pytest.mark.parametrize("direction", ["AtoB", "BtoA"])
+@pytest.mark.parametrize("side", ["input", "target"])
 @pytest.mark.parametrize("side_by_side_files", [False, True])
-def test_label_maps_keep_their_colours(direction, side_by_side_files, tmp_path):
+def test_label_maps_keep_their_colours(direction, side, side_by_side_files, tmp_path):
     sides = (label_map, photo) if direction == "AtoB" else (photo, label_map)
     folder = two_folders(tmp_path / "source", *sides)
     if side_by_side_files:
         prepare(folder, tmp_path / "files", options=StoreOptions(combine=True))
         folder = tmp_path / "files"
     options = StoreOptions(resize=(20, 30))
-    prepare(folder, tmp_path / "store", options=options, direction=direction, **LABELS)
+    if side == "target":
+        # What is the input in one direction is the target in the other.
+        opposite = "BtoA" if direction == "AtoB" else "AtoB"
+        said = {"target_encoding": "labels", "palette": LABELS["palette"], "direction": opposite}
+    else:
+        said = LABELS | {"direction": direction}
+    prepare(folder, tmp_path / "store", options=options, **said)
     for pair in loaded(tmp_path / "store", "train").values():
         labels, other = pair if direction == "AtoB" else pair[::-1]
         assert set(map(tuple, labels.reshape(-1, 3))) <= COLOURS
@@ -597,7 +604,10 @@ def test_label_maps_of_other_colours_are_refused(tmp_path):
     [
         ({"encoding": "jpeg"}, "would mix the colours of label maps"),
         ({"pad": (64, 64)}, "white is no colour of the palette"),
-        ({"derivation": parse_derivation(["blank", "center"])}, "--derive makes no label maps"),
+        (
+            {"derivation": parse_derivation(["blank", "center"])},
+            "--derive takes and makes no label",
+        ),
     ],
 )
 def test_what_would_spoil_label_maps_is_refused(options, message, tmp_path):

@@ -6,7 +6,7 @@ import pytest
 import reference
 
 from tfpix2pix.models import BatchNorm, BlockOptions, downsample, upsample
-from tfpix2pix.models.blocks import layer_width
+from tfpix2pix.models.blocks import generated_image, layer_width
 from tfpix2pix.models.norms import normalization
 
 FEATURES = reference.random_image(3, 4, 6, 2) * 2 + 1
@@ -208,3 +208,8 @@ def test_upsample_drops_out_in_training_alone():
 def test_upsample_without_dropout_has_no_such_layer():
     model = model_of(lambda x: upsample(x, 2, name="u"))
     assert [layer.name for layer in model.layers[1:]] == ["u_conv", "u_norm", "u_relu"]
+
+
+def test_an_unknown_output_activation_is_refused():
+    with pytest.raises(ValueError, match="output_activation must be tanh or softmax, not 'relu'"):
+        generated_image(keras.Input((4, 4, 3)), "relu")

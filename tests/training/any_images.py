@@ -86,6 +86,11 @@ SETS = {
         label_maps,
         {"input_encoding": "labels", "palette": "#0000aa,#0000ff,#0055ff"},
     ),
+    # Label maps are A here.
+    "to_labels": (
+        label_maps,
+        {"target_encoding": "labels", "palette": "#0000aa,#0000ff,#0055ff", "direction": "BtoA"},
+    ),
     "crop": (several_sizes, {"resize": "crop"}),
     "scale_width_and_crop": (several_sizes, {"resize": "scale_width_and_crop", "load_size": 20}),
     "none": (lambda root: two_folders(root, GRAY, RGB), {"resize": "none", "crop_size": 32}),

@@ -59,6 +59,8 @@ def expected_answer(run_dir, stored):
     if formats.input.palette:
         x = images.label_numbers(x, formats.input.palette)
     y = generator(images.to_network_range(x, formats.input), training=False)
+    if formats.target.palette:
+        return np.array(PALETTE)[np.argmax(y[0], axis=-1)]
     return images.from_network_range(y, formats.target)[0].numpy()
 
 
@@ -68,6 +70,7 @@ ANSWERS = {
     "rgb_to_16_bit_tiff": (".png", "uint16", 1),
     "5_floats_to_2": (".tif", "float32", 2),
     "labels": (".png", "uint8", 3),
+    "to_labels": (".png", "uint8", 3),
 }
 
 
@@ -99,6 +102,7 @@ def test_label_maps_are_shown_in_their_colours(tmp_path):
     train(settings_of("labels", tmp_path, steps=1), run_dir)
     grid = np.asarray(Image.open(run_dir / "samples" / "latest.png"))
     assert {tuple(colour) for colour in grid[:16, :16].reshape(-1, 3).tolist()} <= set(PALETTE)
+    assert not {tuple(colour) for colour in grid[:16, 40:56].reshape(-1, 3)} <= set(PALETTE)
     format_ = json.loads((run_dir / "data.json").read_text())["format"]
     assert [tuple(colour) for colour in format_["input"]["palette"]] == list(PALETTE)
 

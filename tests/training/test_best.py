@@ -5,8 +5,9 @@ import math
 import pytest
 
 from tfpix2pix.config import resolve
-from tfpix2pix.errors import UserError
+from tfpix2pix.errors import SettingsError, UserError
 from tfpix2pix.evaluation.metrics import TRAINING_METRICS
+from tfpix2pix.evaluation.segmentation import LABEL_METRICS
 from tfpix2pix.training.best import Standing, ended_early, has_run_out, standing_of
 
 
@@ -65,6 +66,15 @@ def test_a_run_that_is_told_to_train_on_has_its_patience_anew():
 
 def test_the_settings_names_are_those_of_the_metrics():
     for name in TRAINING_METRICS:
-        assert resolve(flags={"best_metric": name}).train.best_metric == name
+        assert resolve(flags={"best_metric": name}).best_metric == name
+    for name in LABEL_METRICS:
+        flags = {"target_encoding": "labels", "palette": "cmp", "best_metric": name}
+        assert resolve(flags=flags).best_metric == name
+    assert resolve(flags={}).best_metric == "ssim"
+    assert resolve(flags=flags | {"best_metric": "none"}).best_metric == "class_iou"
+    with pytest.raises(SettingsError, match="best_metric ssim is not measured with target_enc"):
+        resolve(flags=flags | {"best_metric": "ssim"})
+    with pytest.raises(SettingsError, match="choose one of ssim, psnr, l1"):
+        resolve(flags={"best_metric": "class_iou"})
     with pytest.raises(UserError, match="best_metric: input should be"):
         resolve(flags={"best_metric": "beauty"})

@@ -61,6 +61,23 @@ def test_generators_by_name(kind):
         assert not named(model, r".*_dropout")
 
 
+@pytest.mark.parametrize("kind", ["unet", "encoder_decoder", "resnet_6", "local_enhancer"])
+def test_label_maps_are_answered_with_the_probability_of_each_class(kind):
+    """And the features below the last layer are those that a tanh would get."""
+    size = KINDS[kind][0]
+    image = np.random.default_rng(0).uniform(-1, 1, (1, size, size, 3)).astype(np.float32)
+    answers = []
+    for target in (ImageFormat(palette=((0, 0, 0), (9, 9, 9), (99, 9, 9))), ImageFormat()):
+        keras.utils.set_random_seed(0)
+        model = build_generator(small(generator=kind), (size, size), PairFormat(target=target))
+        assert model.layers[-1].name == "generated_image"
+        answers.append(model(image, training=False).numpy().astype(np.float64))
+    probabilities, image = answers
+    exponentials = np.exp(np.arctanh(image))
+    expected = exponentials / exponentials.sum(axis=-1, keepdims=True)
+    np.testing.assert_allclose(probabilities, expected, atol=1e-5)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_sizes_that_do_not_fit_are_refused_with_one_that_does(kind):
     size, multiple, *_ = KINDS[kind]

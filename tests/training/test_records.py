@@ -59,6 +59,15 @@ def test_everything_measured_has_a_column_and_a_place_in_the_plot(tmp_path):
     assert heights[0] < heights[1] == heights[2]
 
 
+def test_where_classes_are_validated_no_panels_of_images_are_drawn(tmp_path):
+    heights = []
+    for row in ({"val_ssim": 0.5}, {"val_class_iou": 0.5, "cross_entropy_loss": 1.0}):
+        plot_losses([{"step": 1} | row], tmp_path / "losses.png")
+        plot = tf.io.decode_png((tmp_path / "losses.png").read_bytes())
+        heights.append(plot.shape[0])
+    assert heights == [600, 300]  # two rows of panels, or one
+
+
 def test_the_plot_shows_what_there_is(tmp_path):
     plot_losses([], tmp_path / "empty.png")
     plot_losses([{"step": 1, "l1_loss": 0.5}, {"step": 2, "l1_loss": 0.1}], tmp_path / "full.png")

@@ -10,8 +10,7 @@ from tfpix2pix.config import DataSettings, Settings
 from tfpix2pix.data.formats import PairFormat
 from tfpix2pix.data.pairs import Pairs
 from tfpix2pix.errors import UserError
-from tfpix2pix.evaluation.baseline import mean_image_figures
-from tfpix2pix.evaluation.metrics import TRAINING_METRICS
+from tfpix2pix.evaluation.validation import VALIDATION_METRICS, baseline_figures
 from tfpix2pix.inference.translator import load_translator
 from tfpix2pix.training.best import ended_early
 from tfpix2pix.training.build import build_discriminator, build_generator
@@ -19,7 +18,7 @@ from tfpix2pix.training.datasets import open_run_data
 from tfpix2pix.training.records import MetricsFile, Row
 from tfpix2pix.training.run import run_length
 from tfpix2pix.training.run_folder import RunFolder
-from tfpix2pix.training.samples import label_colours, shown
+from tfpix2pix.training.samples import label_colours, shown, stored_shown
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +58,7 @@ class CommonPairs:
         formats: of the images.
         inputs, targets: some held-out pairs (or training pairs, where none are held out), as
             fetched, [N, H, W, C].
-        baseline: figures of always answering with the mean training picture; empty without
+        baseline: figures of always giving one answer, see `baseline_figures`; empty without
             held-out pairs.
     """
 
@@ -90,7 +89,7 @@ def open_common_pairs(settings: Settings) -> CommonPairs:
     baseline = {}
     if held_out is not None:
         plain = data.plain_training_batches()
-        baseline = mean_image_figures(plain, held_out, data.formats.target)
+        baseline = baseline_figures(plain, held_out, data.formats.target)
     return CommonPairs(data.settings, data.train.pairs, data.formats, inputs, targets, baseline)
 
 
@@ -105,7 +104,7 @@ def read_outcome(recipe: Recipe, folder: RunFolder, pairs: CommonPairs) -> Outco
     rows = MetricsFile(folder.metrics).read()
     train = recipe.settings.train
     if steps != run_length(train, len(pairs.training)) and not ended_early(
-        rows, train.best_metric, train.patience, steps
+        rows, recipe.settings.best_metric, train.patience, steps
     ):
         return Outcome(recipe, "waiting", steps)
     generator, discriminator = _parameters(recipe.settings, pairs)
@@ -132,8 +131,11 @@ def _steps_done(folder: RunFolder) -> int:
 
 
 def _last_validation(rows: list[Row]) -> dict[str, float]:
-    validated = [row for row in rows if "val_l1" in row]
-    return {name: validated[-1][f"val_{name}"] for name in TRAINING_METRICS} if validated else {}
+    validations = (
+        {name: row[f"val_{name}"] for name in VALIDATION_METRICS if f"val_{name}" in row}
+        for row in reversed(rows)
+    )
+    return next(filter(None, validations), {})
 
 
 def _seconds(rows: list[Row], batch_size: int) -> float:
@@ -167,5 +169,5 @@ def _answers(folder: RunFolder, pairs: CommonPairs) -> np.ndarray:
     for image in pairs.inputs:
         stored = label_colours(image, pairs.formats.input)[np.newaxis]
         answer = translator.translate_images(stored)["generated_image"][0].numpy()
-        answers.append(shown(answer, translator.formats.target))
+        answers.append(stored_shown(answer, translator.formats.target))
     return np.stack(answers)

@@ -41,7 +41,7 @@ SETTINGS = (
     *("target_value_range", "input_interpolation", "target_interpolation"),
 )
 # Which of the images are label maps, whose colours must not be mixed.
-LABELS = ("direction", "input_encoding", "palette")
+LABELS = ("direction", "input_encoding", "target_encoding", "palette")
 # How a set will be trained on, which is checked but not written.
 CHECKED = ("load_size", "crop_size")
 
@@ -151,10 +151,11 @@ def _refuse_checking(arguments: argparse.Namespace) -> None:
     for name in CHECKED:
         if name in given:
             raise SettingsError(f"{flag(name)} goes with --check: it is chosen anew at training")
-    if "direction" in given and given.get("input_encoding") != "labels":
+    encodings = given.get("input_encoding"), given.get("target_encoding")
+    if "direction" in given and "labels" not in encodings:
         raise SettingsError(
-            "--direction goes with --check or --input-encoding labels: it is chosen anew at "
-            "training"
+            "--direction goes with --check, or with --input-encoding or --target-encoding labels: "
+            "it is chosen anew at training"
         )
 
 

@@ -130,7 +130,7 @@ def _refuse_others(
 
 def _conclude(result: "TrainResult") -> int:
     """Says how the run ended, where things are and what to do next."""
-    from tfpix2pix.evaluation.metrics import describe_figures
+    from tfpix2pix.evaluation.validation import describe_baseline, describe_validation
 
     run_dir = shlex.quote(str(result.run_dir))
     if result.stopped_by is not None:
@@ -139,10 +139,9 @@ def _conclude(result: "TrainResult") -> int:
         return 128 + result.stopped_by
     print(_done(result, run_dir))
     if result.validation:
-        print(f"validation   {describe_figures(result.validation)}")
-        print(
-            f"for scale    {describe_figures(result.baseline)} (always the mean training picture)"
-        )
+        print(f"validation   {describe_validation(result.validation)}")
+        baseline = describe_validation(result.baseline)
+        print(f"for scale    {baseline} ({describe_baseline(result.baseline)})")
     if result.standing is not None:
         print(f"best         {_best(result)}")
     print(f"pictures     {result.run_dir}/samples/latest.png (input | generated | target)")

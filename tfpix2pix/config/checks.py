@@ -1,11 +1,14 @@
 """Settings that are right one by one, and wrong together: refused with the reason."""
 
+from typing import get_args
+
 from tfpix2pix.config.network_sizes import (
     GENERATOR_SIZES,
     check_image_size,
     check_perceptual_size,
 )
 from tfpix2pix.config.settings import DataSettings, ModelSettings, Settings, TrainSettings
+from tfpix2pix.config.types import ImageMetric, LabelMetric
 from tfpix2pix.errors import SettingsError
 
 
@@ -25,6 +28,8 @@ def check_combinations(settings: Settings, *, networks: bool = True) -> None:
     _check_norms(settings.model)
     _check_losses(settings.train)
     _check_penalties(settings)
+    _check_label_losses(settings)
+    _check_best_metric(settings)
     if networks and not settings.data.takes_size_from_pairs:
         check_image_size(settings.model, settings.data.crop_size)
         check_perceptual_size(settings.train, settings.data.crop_size)
@@ -46,13 +51,18 @@ def _check_sizes(data: DataSettings) -> None:
 
 
 def _check_encoding(data: DataSettings) -> None:
-    if data.input_encoding == "labels" and data.palette is None:
+    # Both sides may be label maps, of one palette: coarse maps to fine ones, say.
+    encodings = ("input_encoding", "target_encoding")
+    labelled = [name for name in encodings if getattr(data, name) == "labels"]
+    if labelled and data.palette is None:
         raise SettingsError(
-            "input_encoding labels needs a palette: cmp, or the classes' colours in the order of "
+            f"{labelled[0]} labels needs a palette: cmp, or the classes' colours in the order of "
             "their numbers, such as #0000aa,#0000ff"
         )
-    if data.input_encoding == "image" and data.palette is not None:
-        raise SettingsError("palette is for label maps: give input_encoding labels too")
+    if not labelled and data.palette is not None:
+        raise SettingsError(
+            "palette is for label maps: give input_encoding labels or target_encoding labels too"
+        )
 
 
 def _check_generator(model: ModelSettings) -> None:
@@ -82,9 +92,9 @@ def _check_norms(model: ModelSettings) -> None:
 
 
 def _check_losses(train: TrainSettings) -> None:
+    others = ("l1", "l2", "charbonnier", "cross_entropy", "perceptual")
     adversarial = train.has_discriminator
-    others = train.l1_weight, train.l2_weight, train.charbonnier_weight, train.perceptual_weight
-    if not adversarial and not any(others):
+    if not adversarial and not any(getattr(train, f"{name}_weight") for name in others):
         raise SettingsError(
             "gan_weight, l1_weight and all other weights of the generator's losses are 0: "
             "it would learn nothing; give one of them"
@@ -118,3 +128,36 @@ def _check_penalties(settings: Settings) -> None:
                 f"{name} penalises the gradient at each image, and BatchNorm mixes the images of "
                 "a batch: use discriminator_norm instance, group or none, or batch_size 1"
             )
+
+
+def _check_best_metric(settings: Settings) -> None:
+    """Images and label maps are validated by other metrics."""
+    encoding = settings.data.target_encoding
+    measured = get_args(LabelMetric if encoding == "labels" else ImageMetric)
+    if settings.best_metric not in measured:
+        raise SettingsError(
+            f"best_metric {settings.best_metric} is not measured with target_encoding {encoding}: "
+            f"choose one of {', '.join(measured)}"
+        )
+
+
+def _check_label_losses(settings: Settings) -> None:
+    """L1, L2 and Charbonnier compare any values: of classes, 0 and 1 with their probabilities."""
+    train = settings.train
+    if settings.data.target_encoding == "image":
+        if train.cross_entropy_weight:
+            raise SettingsError(
+                "cross_entropy_weight compares classes, and the targets are images: give "
+                "target_encoding labels and their palette, or leave it out"
+            )
+        return
+    if train.perceptual_weight:
+        raise SettingsError(
+            "perceptual_weight: VGG19 sees colours or gray, and with target_encoding labels the "
+            "targets are classes: use cross_entropy_weight"
+        )
+    if "color" in train.diff_augment:
+        raise SettingsError(
+            "diff_augment color: with target_encoding labels the targets are classes, which have "
+            "no colours: use translation and cutout"
+        )

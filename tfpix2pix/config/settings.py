@@ -11,6 +11,7 @@ from pydantic.dataclasses import dataclass
 
 from tfpix2pix.config.types import (
     Augmentations,
+    BestMetric,
     Bias,
     Channels,
     Every,
@@ -84,6 +85,9 @@ class DataSettings:
     )
     input_encoding: Literal["image", "labels"] = _setting(
         "image", "labels: inputs are label maps, one channel for each colour of the palette"
+    )
+    target_encoding: Literal["image", "labels"] = _setting(
+        "image", "the same for targets: the generator answers with a probability for each class"
     )
     palette: Palette | None = _setting(
         None, "the classes' colours: cmp, or #RRGGBB,#RRGGBB,... or gray levels", "COLOURS"
@@ -229,6 +233,9 @@ class TrainSettings:
     l1_weight: float = _weight(100.0, "weight of the L1 loss")
     l2_weight: float = _weight(0.0, "weight of the mean squared difference")
     charbonnier_weight: float = _weight(0.0, "weight of the Charbonnier loss, a smooth L1")
+    cross_entropy_weight: float = _weight(
+        0.0, "weight of the cross-entropy of the classes, of target_encoding labels"
+    )
     feature_matching_weight: float = _weight(
         0.0, "weight of the L1 loss between the discriminator's features (pix2pixHD: 10)"
     )
@@ -277,8 +284,11 @@ class TrainSettings:
     sample_every: Every = _setting(1000, "steps between sample grids")
     sample_pairs: int = _setting(6, "pairs in a sample grid", ge=1, le=64)
     validate_every: Every = _setting(1000, "steps between validations")
-    best_metric: Literal["ssim", "psnr", "l1"] = _setting(
-        "ssim", "the validation metric by which the best checkpoint is chosen"
+    best_metric: BestMetric | None = _setting(
+        None,
+        "the validation metric by which the best checkpoint is chosen (default: ssim; class_iou "
+        "where targets are label maps)",
+        "METRIC",
     )
     patience: int = _setting(
         0, "end the run after so many validations without a better best_metric; 0: never", ge=0
@@ -299,3 +309,9 @@ class Settings:
     data: DataSettings = Field(default_factory=DataSettings)
     model: ModelSettings = Field(default_factory=ModelSettings)
     train: TrainSettings = Field(default_factory=TrainSettings)
+
+    @property
+    def best_metric(self) -> BestMetric:
+        """`train.best_metric`, resolved."""
+        usual: BestMetric = "class_iou" if self.data.target_encoding == "labels" else "ssim"
+        return self.train.best_metric or usual

@@ -103,6 +103,10 @@ def _parse_colour(colour: Any) -> tuple[int, ...]:
     raise ValueError(f"{colour!r} is no colour: expected #RRGGBB, a gray level or [R, G, B]")
 
 
+# What runs are validated by: images, and label maps.
+ImageMetric = Literal["ssim", "psnr", "l1"]
+LabelMetric = Literal["pixel_accuracy", "class_accuracy", "class_iou"]
+BestMetric = ImageMetric | LabelMetric
 Palette = Annotated[
     Literal["cmp"] | tuple[tuple[int, int, int], ...], BeforeValidator(_parse_palette)
 ]

@@ -1,7 +1,8 @@
 """What images of a set are: channels, integer or float type, value range. No TensorFlow here.
 
 As stored, and through the pipeline, images keep their type: uint8, uint16 or float32. In the
-networks they are float32 in [-1, 1]; a label map becomes one channel of 0 and 1 for each class.
+networks they are float32 in [-1, 1]; a label map becomes one channel of 0 and 1 for each class, and
+one that is generated a probability of each.
 Colours are RGB everywhere but in the networks, where they may be BGR.
 """
 
@@ -121,13 +122,16 @@ def pair_format(
     """
     _refuse_unused_ranges(settings, found_input[1], found_target[1])
     target_range = settings.target_value_range or settings.value_range
-    channels, dtype = settings.output_channels or found_target[0], found_target[1]
-    target = ImageFormat(channels, dtype, _range(dtype, target_range, extremes))
-    if settings.input_encoding == "labels":
-        source = ImageFormat(palette=palette_colours(settings))
-    else:
-        channels, dtype = settings.input_channels or found_input[0], found_input[1]
-        source = ImageFormat(channels, dtype, _range(dtype, settings.value_range, extremes))
+    sides = (
+        (settings.input_encoding, settings.input_channels, settings.value_range, found_input),
+        (settings.target_encoding, settings.output_channels, target_range, found_target),
+    )
+    source, target = (
+        ImageFormat(palette=palette_colours(settings))
+        if encoding == "labels"
+        else ImageFormat(channels or found[0], found[1], _range(found[1], given, extremes))
+        for encoding, channels, given, found in sides
+    )
     formats = PairFormat(source, target)
     return formats if settings.channel_order == "rgb" else _with_reversed_colours(formats)
 
@@ -151,13 +155,15 @@ def _with_reversed_colours(formats: PairFormat) -> PairFormat:
 
 def _refuse_unused_ranges(settings: DataSettings, input_dtype: DType, target_dtype: DType) -> None:
     """Images of 8 bits and label maps have their own range: one that was given has no effect."""
+    # Label maps are read as 8 bits, whatever they are.
+    input_dtype = "uint8" if settings.input_encoding == "labels" else input_dtype
+    target_dtype = "uint8" if settings.target_encoding == "labels" else target_dtype
     if settings.target_value_range is not None and target_dtype == "uint8":
         raise SettingsError(
-            "target_value_range: the targets are integers of 8 bits, which use their own range, "
-            "0 to 255; leave it out"
+            "target_value_range: the targets are label maps or integers of 8 bits, which have "
+            "their own range; leave it out"
         )
-    users = [] if settings.input_encoding == "labels" else [input_dtype]
-    users += [target_dtype] if settings.target_value_range is None else []
+    users = [input_dtype] + ([target_dtype] if settings.target_value_range is None else [])
     if settings.value_range is not None and all(dtype == "uint8" for dtype in users):
         raise SettingsError(
             "value_range: no images here use it: label maps and integers of 8 bits have their own "

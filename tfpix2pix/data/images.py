@@ -2,7 +2,8 @@
 
 As stored, and through the pipeline, images are uint8, uint16 or float32, as their `ImageFormat`
 says; in the networks they are float32 in [-1, 1]. Colours are RGB, and in the networks BGR where
-the format says so.
+the format says so. Label maps are fetched as class numbers; in the networks they have a channel for
+each class, with 0 and 1 or, where they are generated, with its probability.
 """
 
 import tensorflow as tf
@@ -104,6 +105,24 @@ def label_numbers(image: tf.Tensor, palette: tuple[Colour, ...]) -> tf.Tensor:
     return numbers
 
 
+def as_fetched(image: tf.Tensor, image_format: ImageFormat = RGB) -> tf.Tensor:
+    """As batches hold it: a stored label map becomes class numbers, any other image stays."""
+    return label_numbers(image, image_format.palette) if image_format.palette else image
+
+
+def as_in_files(image: tf.Tensor, image_format: ImageFormat = RGB) -> tf.Tensor:
+    """The inverse of `as_fetched`: class numbers become their colours, RGB uint8 [..., 3]."""
+    if image_format.palette is None:
+        return image
+    colours = tf.constant(image_format.palette, tf.uint8)
+    return tf.gather(colours, tf.cast(image[..., 0], tf.int32))
+
+
+def likeliest_class(probabilities: tf.Tensor) -> tf.Tensor:
+    """Float [..., K], probabilities or logits -> class numbers uint8 [..., 1]; the lower of two."""
+    return tf.cast(tf.argmax(probabilities, axis=-1), tf.uint8)[..., tf.newaxis]
+
+
 def _refuse_palette_bmp(content: tf.Tensor) -> None:
     """TensorFlow takes the palette indices of an 8-bit BMP for gray values."""
     colours = BMP_PALETTE_START + 256 * 4
@@ -169,12 +188,23 @@ def to_network_range(image: tf.Tensor, image_format: ImageFormat = RGB) -> tf.Te
 
 
 def from_network_range(image: tf.Tensor, image_format: ImageFormat = RGB) -> tf.Tensor:
-    """float32 [-1, 1] -> stored values, rounded for whole numbers; what lies outside is clipped."""
+    """float32 [-1, 1] -> stored values, rounded for whole numbers; what lies outside is clipped.
+
+    Of a label map, probabilities -> class numbers, as it is fetched.
+    """
+    if image_format.palette:
+        return likeliest_class(image)
     return as_stored(unrounded_from_network_range(image, image_format), image_format)
 
 
 def unrounded_from_network_range(image: tf.Tensor, image_format: ImageFormat = RGB) -> tf.Tensor:
-    """float32 [-1, 1] -> stored values as float32, not rounded; what lies outside is clipped."""
+    """float32 [-1, 1] -> stored values as float32, not rounded; what lies outside is clipped.
+
+    Raises:
+        ValueError: of a label map, whose classes have nothing in between.
+    """
+    if image_format.palette:
+        raise ValueError("label maps hold classes: there are no values to be rounded")
     low, high = image_format.value_range
     values = tf.clip_by_value((image + 1.0) * ((high - low) / 2) + low, low, high)
     return _in_other_order(values, image_format)
@@ -189,6 +219,11 @@ def as_stored(values: tf.Tensor, image_format: ImageFormat = RGB) -> tf.Tensor:
 def network_to_unit_range(image: tf.Tensor, image_format: ImageFormat = RGB) -> tf.Tensor:
     """float32 [-1, 1] -> [0, 1] with colours as RGB, to be compared with `to_unit_range`'s."""
     return _in_other_order((image + 1.0) / 2.0, image_format)
+
+
+def unit_to_network_range(image: tf.Tensor, image_format: ImageFormat = RGB) -> tf.Tensor:
+    """float32 [0, 1] with colours as RGB -> [-1, 1]; the inverse of the above."""
+    return _in_other_order(image, image_format) * 2.0 - 1.0
 
 
 def to_unit_range(image: tf.Tensor, image_format: ImageFormat = RGB) -> tf.Tensor:

@@ -75,16 +75,18 @@ def resize_pair(pair: ImagePair, formats: PairFormat, resizing: Resizing) -> Ima
     input_image, target_image = pair
     if resizing.fit == "keep":
         _check_equal_sizes(input_image, target_image)
-        if formats.input.palette:
-            input_image = images.label_numbers(input_image, formats.input.palette)
+        input_image = images.as_fetched(input_image, formats.input)
+        target_image = images.as_fetched(target_image, formats.target)
     else:
         _check_shapes(input_image, target_image)
         size = resizing.size
         if resizing.fit == "width":
             assert resizing.width is not None, "given with this fit"
             size = scaled_size(input_image, resizing.width)
-        input_image = resize_input(input_image, formats.input, size, resizing.input_interpolation)
-        target_image = images.resize(target_image, size, resizing.target_interpolation)
+        input_image = resize_stored(input_image, formats.input, size, resizing.input_interpolation)
+        target_image = resize_stored(
+            target_image, formats.target, size, resizing.target_interpolation
+        )
     if resizing.crop:
         input_image, target_image = center_crop(input_image, target_image, resizing.crop)
     if resizing.size is None:
@@ -95,16 +97,15 @@ def resize_pair(pair: ImagePair, formats: PairFormat, resizing: Resizing) -> Ima
     )
 
 
-def resize_input(
+def resize_stored(
     image: tf.Tensor,
     image_format: ImageFormat,
     size: tf.Tensor | tuple[int, int],
     interpolation: Interpolation,
 ) -> tf.Tensor:
-    """Resizes an input; of a label map, whose colours do not mix, gives the class numbers."""
-    if image_format.palette:
-        return images.label_numbers(images.resize(image, size, "nearest"), image_format.palette)
-    return images.resize(image, size, interpolation)
+    """Resizes one side; of a label map, whose colours do not mix, gives the class numbers."""
+    method: Interpolation = "nearest" if image_format.palette else interpolation
+    return images.as_fetched(images.resize(image, size, method), image_format)
 
 
 def scaled_size(image: tf.Tensor, width: int) -> tf.Tensor:

@@ -79,8 +79,9 @@ def _record_pairs(
         _found(settings.data, features, input_name),
         _found(settings.data, features, target_name),
     )
-    for name, image_format in ((input_name, formats.input), (target_name, formats.target)):
-        _check_fits(settings.data, features, name, image_format)
+    sides = ("input", input_name, formats.input), ("target", target_name, formats.target)
+    for side, name, image_format in sides:
+        _check_fits(settings.data, features, side, name, image_format)
     shards = _open_shards(settings, builder, stored_split)
     read = reader(shards)
     decode = _example_decoder(features, input_name, target_name, formats)
@@ -152,14 +153,18 @@ def _found(data: str, features: tfds.features.FeaturesDict, name: str) -> tuple[
 
 
 def _check_fits(
-    data: str, features: tfds.features.FeaturesDict, name: str, image_format: ImageFormat
+    data: str,
+    features: tfds.features.FeaturesDict,
+    side: str,
+    name: str,
+    image_format: ImageFormat,
 ) -> None:
     """Refuses what the settings ask for and the images cannot become."""
     channels, dtype = _found(data, features, name)
     if dtype != image_format.dtype:
         raise UserError(
             f"{data}: {name} holds {dtype} images, and label maps must be uint8: leave out "
-            "--input-encoding"
+            f"--{side}-encoding"
         )
     fits = channels == image_format.channels or (channels, image_format.channels) == (1, 3)
     if not fits and not _is_encoded(features[name]):

@@ -131,6 +131,11 @@ def export_pytorch(
 def _refuse_unlike(settings: Settings, formats: PairFormat, with_discriminator: bool) -> None:
     """Refuses what computes anything that the reference's networks do not."""
     model = settings.model
+    if formats.target.palette is not None:
+        raise UserError(
+            "target_encoding labels: the PyTorch reference's generators answer with images, not "
+            "with classes; export a SavedModel"
+        )
     kind = _UNET if model.generator in UNETS else _RESNET
     for wanted in (*_GENERATOR, *kind):
         _refuse(wanted, model, "generator", "train one it has with --preset pytorch")

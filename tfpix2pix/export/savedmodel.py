@@ -14,7 +14,8 @@ def export_savedmodel(translator: Translator, model_dir: str | Path) -> Path:
     Signatures: `serving_default`: `image_bytes`, string [N] -> `generated_image_bytes`, PNGs (for
     floats, more than four channels and runs on crops: arrays of the stored types and of the
     networks' size, see `Translator`);
-    `generate`: `input_image`, float32 [N, H, W, C] in [-1, 1] -> `generated_image`, the same.
+    `generate`: `input_image`, float32 [N, H, W, C] in [-1, 1] -> `generated_image`, the same; of
+    label maps, the probability of each class.
 
     Args:
         translator: of the run.

@@ -19,7 +19,7 @@ from tfpix2pix.config.types import Interpolation
 from tfpix2pix.data import images
 from tfpix2pix.data.encoding import image_suffix
 from tfpix2pix.data.formats import RGB_PAIRS, PairFormat
-from tfpix2pix.data.pipeline import resize_input
+from tfpix2pix.data.pipeline import resize_stored
 from tfpix2pix.models import Dropout, set_prediction_seed
 from tfpix2pix.training.checkpoints import load_generator
 from tfpix2pix.training.run_folder import RunFolder
@@ -42,9 +42,10 @@ class Translator(tf.Module):
             (floats, more than four channels), or must not be resized.
         translate_images: tf.function of stored images of the generator's size, [N, H, W, C] of the
             input's type (a label map in its colours); returns `generated_image`, [N, H, W, C'] of
-            the target's type.
+            the target's type, the same.
         generate: tf.function of what the generator sees, float32 [N, H, W, C] in [-1, 1]; returns
-            `generated_image`, the same.
+            `generated_image`, the same or, where the targets are label maps, the probability of
+            each class, [N, H, W, K].
     """
 
     def __init__(
@@ -82,7 +83,10 @@ class Translator(tf.Module):
             )
 
     def values(self, input_image: tf.Tensor) -> tf.Tensor:
-        """As `translate_images`, but not rounded: float32 [N, H, W, C'] in the targets' values."""
+        """As `translate_images`, but not rounded: float32 [N, H, W, C'] in the targets' values.
+
+        Not for label maps, which have no values in between.
+        """
         generated = self.generate(self._seen(input_image))["generated_image"]
         return images.unrounded_from_network_range(generated, self.formats.target)
 
@@ -104,17 +108,17 @@ class Translator(tf.Module):
 
     def _decode(self, content: tf.Tensor) -> tf.Tensor:
         image = images.decode_image(content, self.formats.input)
-        return resize_input(image, self.formats.input, self.size, self._interpolation)
+        return resize_stored(image, self.formats.input, self.size, self._interpolation)
 
     def _seen(self, input_image: tf.Tensor) -> tf.Tensor:
         """Stored images, label maps in their colours -> what the generator sees."""
         source = self.formats.input
-        if source.palette:
-            input_image = images.label_numbers(input_image, source.palette)
-        return images.to_network_range(input_image, source)
+        return images.to_network_range(images.as_fetched(input_image, source), source)
 
     def _answer(self, seen: tf.Tensor) -> tf.Tensor:
-        return images.from_network_range(self._call(seen), self.formats.target)
+        """What the generator sees -> stored images, label maps in their colours."""
+        target = self.formats.target
+        return images.as_in_files(images.from_network_range(self._call(seen), target), target)
 
 
 def _drawing_layers(generator: keras.Model) -> list[Dropout]:

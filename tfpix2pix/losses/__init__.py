@@ -15,7 +15,12 @@ from tfpix2pix.losses.gan import (
 )
 from tfpix2pix.losses.objective import LOSS_NAMES, STEP_NAMES, Objective
 from tfpix2pix.losses.perceptual import perceptual_loss, vgg19_features
-from tfpix2pix.losses.reconstruction import charbonnier_loss, l1_loss, l2_loss
+from tfpix2pix.losses.reconstruction import (
+    charbonnier_loss,
+    cross_entropy_loss,
+    l1_loss,
+    l2_loss,
+)
 
 __all__ = [
     "BALANCE_NAMES",
@@ -24,6 +29,7 @@ __all__ = [
     "STEP_NAMES",
     "Objective",
     "charbonnier_loss",
+    "cross_entropy_loss",
     "feature_matching_loss",
     "hinge_discriminator_loss",
     "hinge_generator_loss",

@@ -12,7 +12,12 @@ from tfpix2pix.config.settings import needs_discriminator
 from tfpix2pix.losses.balance import BALANCE_NAMES, logit_figures
 from tfpix2pix.losses.features import feature_matching_loss
 from tfpix2pix.losses.gan import GAN_LOSSES
-from tfpix2pix.losses.reconstruction import charbonnier_loss, l1_loss, l2_loss
+from tfpix2pix.losses.reconstruction import (
+    charbonnier_loss,
+    cross_entropy_loss,
+    l1_loss,
+    l2_loss,
+)
 
 LOSS_NAMES = (
     "generator_loss",
@@ -20,6 +25,7 @@ LOSS_NAMES = (
     "l1_loss",
     "l2_loss",
     "charbonnier_loss",
+    "cross_entropy_loss",
     "feature_matching_loss",
     "perceptual_loss",
     "discriminator_loss",
@@ -46,8 +52,8 @@ class Evidence(NamedTuple):
     """What the generator is judged by.
 
     Attributes:
-        target_image: float32 [B, H, W, C] in [-1, 1].
-        generated_image: the same.
+        target_image: float32 [B, H, W, C] in [-1, 1]; of label maps 0 or 1 for each class.
+        generated_image: the same; of label maps the classes' probabilities.
         fake: D's judgement of the generated image, where there is a D.
         real: D's judgement of the target, where features are matched.
         perceptual: the perceptual loss of target and generated image, where it has a weight.
@@ -74,6 +80,7 @@ class Objective:
     l1_weight: float = 100.0
     l2_weight: float = 0.0
     charbonnier_weight: float = 0.0
+    cross_entropy_weight: float = 0.0
     feature_matching_weight: float = 0.0
     perceptual_weight: float = 0.0
     gradient_penalty_weight: float = 10.0
@@ -206,6 +213,7 @@ _TERMS: dict[str, tuple[str, Callable[[Objective, Evidence], Any]]] = {
     "l1_loss": ("l1_weight", _of_images(l1_loss)),
     "l2_loss": ("l2_weight", _of_images(l2_loss)),
     "charbonnier_loss": ("charbonnier_weight", _of_images(charbonnier_loss)),
+    "cross_entropy_loss": ("cross_entropy_weight", _of_images(cross_entropy_loss)),
     "feature_matching_loss": ("feature_matching_weight", _feature_matching),
     "perceptual_loss": ("perceptual_weight", _perceptual),
 }

@@ -1,12 +1,14 @@
 """The blocks that the networks are made of. Feature maps are float32 [B, H, W, C]."""
 
-from typing import Any
+from typing import Any, Literal, get_args
 
 import keras
 
 from tfpix2pix.models.convolutions import Conv2D, SpectralConv2D
 from tfpix2pix.models.norms import normalization
-from tfpix2pix.models.options import BlockOptions
+from tfpix2pix.models.options import BlockOptions, check_choice
+
+OutputActivation = Literal["tanh", "softmax"]
 
 # The authors' initialisation (paper, section 6.2).
 KERNEL_STDDEV = 0.02
@@ -80,9 +82,19 @@ def relu(x: Any, *, name: str) -> Any:
     return keras.layers.ReLU(name=f"{name}_relu")(x)
 
 
-def generated_image(x: Any) -> Any:
-    """A generator's last layer: tanh in float32, whatever the precision of the features."""
-    return keras.layers.Activation("tanh", dtype="float32", name="generated_image")(x)
+def generated_image(x: Any, activation: OutputActivation = "tanh") -> Any:
+    """A generator's last layer, in float32, whatever the precision of the features.
+
+    Args:
+        x: [B, H, W, C] features.
+        activation: `"tanh"`: an image in [-1, 1]; `"softmax"`: the probability of each of C
+            classes.
+
+    Raises:
+        ValueError: another word.
+    """
+    check_choice("output_activation", activation, get_args(OutputActivation))
+    return keras.layers.Activation(activation, dtype="float32", name="generated_image")(x)
 
 
 def downsample(

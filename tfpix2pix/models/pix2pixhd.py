@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from tfpix2pix.config.sizes import check_resnet_size
-from tfpix2pix.models.blocks import image_sides
+from tfpix2pix.models.blocks import OutputActivation, image_sides
 from tfpix2pix.models.options import BlockOptions
 from tfpix2pix.models.reflection import Halve
 from tfpix2pix.models.resnet import decode, encode, output_image, residual_block
@@ -23,6 +23,7 @@ def local_enhancer_generator(
     depth: int = 4,
     residual_blocks: int = 9,
     local_blocks: int = 3,
+    output_activation: OutputActivation = "tanh",
     **block_options: Any,
 ) -> keras.Model:
     """A global generator at half the size, whose features a local one takes to the full size.
@@ -40,6 +41,8 @@ def local_enhancer_generator(
         depth: stride-2 layers of the global part.
         residual_blocks: of the global part.
         local_blocks: of the local part.
+        output_activation: `"tanh"`, or `"softmax"` for a probability of each of `output_channels`
+            classes.
         **block_options: see `BlockOptions`; pix2pixHD's norm is `"instance"`.
 
     Returns:
@@ -60,7 +63,8 @@ def local_enhancer_generator(
     for block in range(1, local_blocks + 1):
         x = residual_block(x, options=options, name=f"block{block}")
     x = decode(x, base_filters, 1, options)
-    return keras.Model(inputs, output_image(x, output_channels, options), name="local_enhancer")
+    x = output_image(x, output_channels, output_activation, options)
+    return keras.Model(inputs, x, name="local_enhancer")
 
 
 def _global_features(

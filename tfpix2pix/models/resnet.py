@@ -10,7 +10,13 @@ from typing import Any
 import keras
 
 from tfpix2pix.config.sizes import check_resnet_size
-from tfpix2pix.models.blocks import convolution, generated_image, image_sides, relu
+from tfpix2pix.models.blocks import (
+    OutputActivation,
+    convolution,
+    generated_image,
+    image_sides,
+    relu,
+)
 from tfpix2pix.models.dropout import Dropout
 from tfpix2pix.models.norms import normalization
 from tfpix2pix.models.options import BlockOptions
@@ -28,6 +34,7 @@ def resnet_generator(
     residual_blocks: int = 9,
     dropout: float = 0.5,
     dropout_at_prediction: bool = False,
+    output_activation: OutputActivation = "tanh",
     **block_options: Any,
 ) -> keras.Model:
     """A 7x7 convolution, `depth` of stride 2, residual blocks, and back up again.
@@ -45,6 +52,8 @@ def resnet_generator(
         residual_blocks: how many, on the deepest map.
         dropout: rate inside each residual block, 0 for none.
         dropout_at_prediction: see `tfpix2pix.models.Dropout`.
+        output_activation: `"tanh"`, or `"softmax"` for a probability of each of `output_channels`
+            classes.
         **block_options: see `BlockOptions`.
 
     Returns:
@@ -63,7 +72,8 @@ def resnet_generator(
         name = f"block{block}"
         x = residual_block(x, dropout, dropout_at_prediction, options=options, name=name)
     x = decode(x, base_filters, depth, options)
-    return keras.Model(inputs, output_image(x, output_channels, options), name="resnet")
+    x = output_image(x, output_channels, output_activation, options)
+    return keras.Model(inputs, x, name="resnet")
 
 
 def encode(
@@ -114,13 +124,13 @@ def decode(
     return x
 
 
-def output_image(x: Any, channels: int, options: BlockOptions) -> Any:
-    """A reflected 7x7 convolution and tanh."""
+def output_image(x: Any, channels: int, activation: OutputActivation, options: BlockOptions) -> Any:
+    """A reflected 7x7 convolution and the output's activation."""
     x = ReflectionPadding2D(3, name="output_pad")(x)
     x = convolution(
         x, channels, kernel_size=7, padding="valid", last=True, options=options, name="output"
     )
-    return generated_image(x)
+    return generated_image(x, activation)
 
 
 def _unit(

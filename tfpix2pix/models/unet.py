@@ -1,4 +1,7 @@
-"""The paper's generators: [B, H, W, input_channels] -> [B, H, W, output_channels] in [-1, 1]."""
+"""The paper's generators: [B, H, W, input_channels] -> [B, H, W, output_channels] in [-1, 1].
+
+With `output_activation="softmax"` they answer with the probability of each of so many classes.
+"""
 
 import dataclasses
 from typing import Any, Literal, get_args
@@ -6,7 +9,14 @@ from typing import Any, Literal, get_args
 import keras
 
 from tfpix2pix.config.sizes import checked_depth
-from tfpix2pix.models.blocks import downsample, generated_image, image_sides, layer_width, relu
+from tfpix2pix.models.blocks import (
+    OutputActivation,
+    downsample,
+    generated_image,
+    image_sides,
+    layer_width,
+    relu,
+)
 from tfpix2pix.models.options import BlockOptions, check_choice
 from tfpix2pix.models.upsampling import double, upsample
 
@@ -27,6 +37,7 @@ class _Plan:
     dropout_start: int
     dropout_at_prediction: bool
     innermost_norm: bool
+    output_activation: OutputActivation
     options: BlockOptions
 
 
@@ -43,6 +54,7 @@ def unet_generator(
     dropout_start: int = 1,
     dropout_at_prediction: bool = False,
     innermost_norm: bool = False,
+    output_activation: OutputActivation = "tanh",
     **block_options: Any,
 ) -> keras.Model:
     """The paper's U-Net (section 6.1.1): an encoder-decoder with skips between mirror layers.
@@ -67,6 +79,8 @@ def unet_generator(
         dropout_start: the first of the three, 1 or more (PyTorch: 2).
         dropout_at_prediction: see `tfpix2pix.models.Dropout`.
         innermost_norm: a norm on the innermost encoder layer too, as in the TensorFlow tutorial.
+        output_activation: `"tanh"`, or `"softmax"` for a probability of each of `output_channels`
+            classes.
         **block_options: see `BlockOptions`.
 
     Returns:
@@ -85,6 +99,7 @@ def unet_generator(
         dropout_start,
         dropout_at_prediction,
         innermost_norm,
+        output_activation,
         BlockOptions(**block_options),
     )
     channels = (input_channels, output_channels)
@@ -102,6 +117,7 @@ def encoder_decoder_generator(
     dropout_start: int = 1,
     dropout_at_prediction: bool = False,
     innermost_norm: bool = False,
+    output_activation: OutputActivation = "tanh",
     **block_options: Any,
 ) -> keras.Model:
     """The paper's encoder-decoder (section 6.1.1): the U-Net without its skips.
@@ -115,6 +131,7 @@ def encoder_decoder_generator(
         dropout_start,
         dropout_at_prediction,
         innermost_norm,
+        output_activation,
         BlockOptions(**block_options),
     )
     channels = (input_channels, output_channels)
@@ -136,7 +153,7 @@ def _generator(
     x, skips = _encode(inputs, widths, plan)
     x = _decode(x, skips, widths, plan)
     x = double(x, channels[1], last=True, options=plan.options, name=f"up{depth}")
-    return keras.Model(inputs, generated_image(x), name=name)
+    return keras.Model(inputs, generated_image(x, plan.output_activation), name=name)
 
 
 def _encode(x: Any, widths: list[int], plan: _Plan) -> tuple[Any, list[Any]]:

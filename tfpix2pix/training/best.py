@@ -9,7 +9,7 @@ import functools
 import math
 from collections.abc import Iterable
 
-from tfpix2pix.evaluation.metrics import METRICS
+from tfpix2pix.evaluation.validation import VALIDATION_METRICS
 from tfpix2pix.training.records import Row
 
 
@@ -75,4 +75,4 @@ def ended_early(rows: Iterable[Row], metric: str, patience: int, step: int) -> b
 
 
 def _is_better(metric: str, value: float, than: float) -> bool:
-    return value > than if METRICS[metric].higher_is_better else value < than
+    return value > than if VALIDATION_METRICS[metric].higher_is_better else value < than

@@ -7,8 +7,7 @@ its course. So the best weights as of the last checkpoint stay until the next on
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tfpix2pix.config import TrainSettings
-from tfpix2pix.errors import SettingsError
+from tfpix2pix.config import Settings
 from tfpix2pix.training.best import (
     Standing,
     after_row,
@@ -25,7 +24,7 @@ class BestKeeper:
     """Takes validations, and keeps the weights of the best one."""
 
     def __init__(
-        self, state: TrainState, settings: TrainSettings, checkpoints: Path, rows: Sequence[Row]
+        self, state: TrainState, settings: Settings, checkpoints: Path, rows: Sequence[Row]
     ):
         """Takes up where `rows` of metrics.csv end, and removes weights of any later step.
 
@@ -35,9 +34,9 @@ class BestKeeper:
             checkpoints: the folder of checkpoints.
             rows: those up to the state's step.
         """
-        self._weights = BestWeights(state, settings, checkpoints)
+        self._weights = BestWeights(state, settings.train, checkpoints)
         self._metric = settings.best_metric
-        self._patience = settings.patience
+        self._patience = settings.train.patience
         self.standing = standing_of(rows, self._metric, self._patience)
         self.has_run_out = ended_early(rows, self._metric, self._patience, state.steps_done)
         self.after_checkpoint()
@@ -46,14 +45,8 @@ class BestKeeper:
         """Takes the validation of a step, and writes the weights if it is the best.
 
         Raises:
-            SettingsError: the metric is not among the figures.
             UserError: the weights cannot be written.
         """
-        if self._metric not in figures:
-            raise SettingsError(
-                f"best_metric {self._metric} is not measured on such targets: choose one of "
-                f"{', '.join(figures)}"
-            )
         # As it is written: a resumed run reads it back so.
         row = as_written({"step": step} | {f"val_{name}": v for name, v in figures.items()})
         before = self.standing

@@ -86,15 +86,15 @@ def find_checkpoint(checkpoints: Path, which: str | int) -> tuple[str, bool]:
         named[BEST] = list(best.values())[-1]
     found = (named | best | whole).get(str(which))
     if found is None:
-        shown = [f"{name} (step {_step_of(path)})" for name, (path, _) in named.items()]
+        shown = [f"{name} (step {step_of(path)})" for name, (path, _) in named.items()]
         shown += sorted(best | whole, key=int)
         raise UserError(f"{checkpoints} holds no checkpoint {which}; it has {', '.join(shown)}")
     return found
 
 
-def _step_of(path: str) -> str:
-    """From `.../step-N` and `.../best/step-N/weights`."""
-    return path.removesuffix(f"/{_FILES}").rpartition("-")[2]
+def step_of(path: str) -> int:
+    """The step of a checkpoint by its path prefix, `.../step-N` or `.../best/step-N/weights`."""
+    return int(path.removesuffix(f"/{_FILES}").rpartition("-")[2])
 
 
 def _whole_paths(checkpoints: Path) -> dict[int, str]:

@@ -108,6 +108,7 @@ def build_generator(
         norm=settings.norm,
         bias=settings.generator_bias,
         spectral_norm=settings.spectral_norm == "both",
+        output_activation="softmax" if formats.target.palette else "tanh",
         **kind.options(settings),
     )
 

@@ -32,8 +32,14 @@ def import_settings(
         preset: how those train from whom the weights are.
 
     Raises:
-        SettingsError: a given setting is wrong, or contradicts the weights.
+        SettingsError: a given setting is wrong, or contradicts the weights, whose generator
+            answers with images.
     """
+    if given.get("target_encoding") == "labels":
+        raise SettingsError(
+            "--target-encoding labels: the generators that can be imported answer with images, not "
+            "with classes; leave it out"
+        )
     for name in sorted(given.keys() & recognized.keys()):
         _check_agreement(name, given[name], recognized[name])
     flags = {"data": IMPORTED, "steps": None, "epochs": None, **_sizes(given, default_size)}

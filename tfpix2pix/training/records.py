@@ -10,20 +10,25 @@ from typing import Any
 import numpy as np
 
 from tfpix2pix.errors import UserError
+from tfpix2pix.evaluation.segmentation import LABEL_METRICS
+from tfpix2pix.evaluation.validation import VALIDATION_METRICS
 from tfpix2pix.files import write_atomically, writing
 from tfpix2pix.losses.objective import STEP_NAMES
 
 Row = dict[str, float]
 
-VALIDATION_NAMES = ("val_l1", "val_psnr", "val_ssim")
+LABEL_NAMES = tuple(f"val_{name}" for name in LABEL_METRICS)
+VALIDATION_NAMES = tuple(f"val_{name}" for name in VALIDATION_METRICS)
 COLUMNS = ("step", "epoch", "learning_rate", "images_per_second", *STEP_NAMES, *VALIDATION_NAMES)
 
 GRADIENTS = "gradient norms (logarithmic)"
 # What losses.png shows in which panel; those that are not usual appear where they were measured.
+# Where classes are validated, none is usual.
 PANELS = {
     "GAN losses": ("adversarial_loss", "discriminator_loss"),
     "L1 (training in [-1, 1], validation in [0, 1])": ("l1_loss", "val_l1"),
     "L2 and Charbonnier (in [-1, 1])": ("l2_loss", "charbonnier_loss"),
+    "cross-entropy, nats": ("cross_entropy_loss",),
     "losses of features": ("feature_matching_loss", "perceptual_loss"),
     "penalties on D's gradient": ("gradient_penalty", "r1_penalty"),
     "D's accuracy": ("real_accuracy", "fake_accuracy"),
@@ -31,6 +36,7 @@ PANELS = {
     GRADIENTS: ("generator_gradient_norm", "discriminator_gradient_norm"),
     "validation SSIM": ("val_ssim",),
     "validation PSNR, dB": ("val_psnr",),
+    "accuracy and IoU of validation": LABEL_NAMES,
 }
 USUAL_PANELS = [title for title in PANELS if title.startswith(("GAN", "L1", "validation"))]
 
@@ -96,10 +102,9 @@ def plot_losses(rows: list[Row], path: Path) -> None:
     from matplotlib.figure import Figure
 
     measured = {name for row in rows for name in row}
+    usual = () if measured & set(LABEL_NAMES) else USUAL_PANELS
     panels = {
-        title: names
-        for title, names in PANELS.items()
-        if title in USUAL_PANELS or measured & set(names)
+        title: names for title, names in PANELS.items() if title in usual or measured & set(names)
     }
     height = math.ceil(len(panels) / 2)
     figure = Figure(figsize=(10, 3 * height), layout="constrained")

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from tfpix2pix.config import Settings
 from tfpix2pix.data.encoding import encode_image
-from tfpix2pix.evaluation.metrics import describe_figures, make_validator
+from tfpix2pix.evaluation.validation import describe_validation, validator
 from tfpix2pix.files import write_atomically
 from tfpix2pix.progress import Progress
 from tfpix2pix.training.best import Standing
@@ -50,13 +50,13 @@ class Reporter:
         self._metrics = MetricsFile(folder.metrics)
         self._metrics.truncate(self._step if self._step > 0 else -1)
         rows = self._metrics.read()
-        self._best = BestKeeper(state, settings.train, folder.checkpoints, rows)
+        self._best = BestKeeper(state, settings, folder.checkpoints, rows)
         self._watch = WinnerWatch(self._objective, settings.model.discriminator_scales)
         for row in rows:
             self._watch.tells(row)  # so that what was told before is not told again
         self._tensorboard = TensorBoard(folder.tensorboard)
         self._tensorboard.hyperparameters(settings, VALIDATION_NAMES)
-        self._validate = make_validator(state.predictor, data.formats)
+        self._validate = validator(state.predictor, data.formats)
         self._names, self._inputs, self._targets = data.sample_pairs(settings.train.sample_pairs)
         self._row: Row = {}
         self.validation: dict[str, float] = {}
@@ -130,20 +130,16 @@ class Reporter:
             self._progress.say(winner_warning(row, self._settings.train))
 
     def validate(self) -> None:
-        """Adds the metrics over the whole validation split to the row; keeps the best weights.
-
-        Raises:
-            SettingsError: `best_metric` is not among the metrics of such targets.
-        """
+        """Adds the metrics over the whole validation split to the row; keeps the best weights."""
         batches = self._data.validation_batches()
         if batches is None:
             return
         self.validation = self._validate(batches)
         self._row |= {f"val_{name}": value for name, value in self.validation.items()}
         standing = self._best.take(self._step, self.validation)
-        shown, place = describe_figures(self.validation), _place(standing)
+        shown, place = describe_validation(self.validation), _place(standing)
         self._progress.say(f"step {self._step}: validation {shown}{place}")
-        metric = self._settings.train.best_metric
+        metric = self._settings.best_metric
         self._progress.validation(f"{metric} {self.validation[metric]:.4g}{place}")
 
     def _write_row(self) -> None:

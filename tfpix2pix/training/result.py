@@ -3,7 +3,7 @@
 import dataclasses
 from pathlib import Path
 
-from tfpix2pix.evaluation.baseline import mean_image_figures
+from tfpix2pix.evaluation.validation import baseline_figures
 from tfpix2pix.training.best import Standing
 from tfpix2pix.training.best_weights import best_paths
 from tfpix2pix.training.datasets import RunData
@@ -22,7 +22,7 @@ class TrainResult:
         total_steps: steps to do.
         signal: number of the signal that asked to stop, or None.
         validation: figures of the last validation, images in [0, 1]; empty without held-out pairs.
-        baseline: the same figures of always answering with the mean training picture.
+        baseline: the same figures of always giving one answer, see `describe_baseline`.
         standing: which validation was the best; None without any.
         best_is_kept: whether the weights of that one are there.
         ended_early: whether the run ended before `total_steps`, since its validations no longer
@@ -70,6 +70,6 @@ def conclude(
 
 
 def _baseline(data: RunData) -> dict[str, float]:
-    return mean_image_figures(
+    return baseline_figures(
         data.plain_training_batches(), data.validation_batches(), data.formats.target
     )

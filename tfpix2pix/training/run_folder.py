@@ -227,6 +227,11 @@ def _check_channels(formats: PairFormat, pairs: "Pairs") -> None:
             f"{found[0]} to {found[1]} channels; the imported weights are for {wanted[0]} to "
             f"{wanted[1]}: give other data, or --input-channels and --output-channels"
         )
+    if pairs.format.target.palette is not None:
+        raise UserError(
+            "target_encoding labels: the imported generator answers with images, not with classes; "
+            "leave it out"
+        )
 
 
 def _describe(formats: PairFormat) -> str:

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfpix2pix.data.encoding import to_display
 from tfpix2pix.data.formats import RGB_PAIRS, ImageFormat, PairFormat
-from tfpix2pix.data.images import from_network_range, to_network_range
+from tfpix2pix.data.images import as_in_files, from_network_range, to_network_range
 
 GUTTER = 4
 WHITE = 255
@@ -67,15 +67,17 @@ def file_names(names: Sequence[str]) -> list[str]:
 
 def label_colours(image: np.ndarray, image_format: ImageFormat) -> np.ndarray:
     """A fetched image as a file of its set would hold it: class numbers as their colours."""
-    if image_format.palette:
-        return np.array(image_format.palette, np.uint8)[image[..., 0]]
-    return image
+    return np.asarray(as_in_files(image, image_format))
 
 
 def shown(image: np.ndarray, image_format: ImageFormat) -> np.ndarray:
     """A fetched image as a picture: [H, W, C] -> uint8 [H, W, 3]."""
-    stored = label_colours(image, image_format)
-    return stored if image_format.palette else to_display(stored, image_format.value_range)
+    return stored_shown(label_colours(image, image_format), image_format)
+
+
+def stored_shown(image: np.ndarray, image_format: ImageFormat) -> np.ndarray:
+    """An image as files hold it as a picture: [H, W, C] -> uint8 [H, W, 3]."""
+    return image if image_format.palette else to_display(image, image_format.value_range)
 
 
 def image_grid(columns: Sequence[np.ndarray]) -> np.ndarray:

@@ -67,8 +67,10 @@ def settings_by_side(settings: DataSettings) -> DataSettings:
 
     A store has no direction: these settings are the same for either.
     """
-    if settings.input_encoding == "labels":
-        settings = dataclasses.replace(settings, input_interpolation="nearest")
+    for side in ("input", "target"):
+        if getattr(settings, f"{side}_encoding") == "labels":
+            nearest: Any = {f"{side}_interpolation": "nearest"}
+            settings = dataclasses.replace(settings, **nearest)
     if settings.direction == "AtoB":
         return settings
     return dataclasses.replace(
@@ -78,6 +80,8 @@ def settings_by_side(settings: DataSettings) -> DataSettings:
         output_channels=settings.input_channels,
         value_range=settings.target_value_range or settings.value_range,
         target_value_range=settings.value_range,
+        input_encoding=settings.target_encoding,
+        target_encoding=settings.input_encoding,
         input_interpolation=settings.target_interpolation,
         target_interpolation=settings.input_interpolation,
     )
@@ -111,7 +115,10 @@ def _check_labels(options: StoreOptions, image_format: ImageFormat) -> None:
     if image_format.palette is None:
         return
     if options.derivation is not None:
-        raise SettingsError("--input-encoding labels: --derive makes no label maps; leave it out")
+        raise SettingsError(
+            "--derive takes and makes no label maps: leave out --input-encoding and "
+            "--target-encoding"
+        )
     if options.encoding == "jpeg":
         raise SettingsError("--encoding jpeg: it would mix the colours of label maps; use png")
     if options.pad is not None and (255, 255, 255) not in image_format.palette:
