@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from tfpix2pix.cli import ablate, export, import_, predict, prepare, presets, train
+from tfpix2pix.cli import ablate, evaluate, export, import_, predict, prepare, presets, train
 from tfpix2pix.cli.parsing import Parser
 from tfpix2pix.errors import SettingsError, UserError
 
@@ -20,6 +20,7 @@ EXIT_SIGNAL = 128
 COMMANDS = {
     "train": train,
     "predict": predict,
+    "evaluate": evaluate,
     "export": export,
     "prepare": prepare,
     "import": import_,

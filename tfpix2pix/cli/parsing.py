@@ -73,7 +73,7 @@ def given_settings(arguments: argparse.Namespace) -> dict[str, Any]:
     return {name: value for name, value in vars(arguments).items() if name in SECTION_OF}
 
 
-def add_checkpoint_flag(parser: argparse.ArgumentParser) -> None:
+def add_checkpoint_flag(parser: argparse._ActionsContainer) -> None:
     """Adds --checkpoint, of commands that use a trained run."""
     parser.add_argument(
         "--checkpoint",
@@ -83,6 +83,22 @@ def add_checkpoint_flag(parser: argparse.ArgumentParser) -> None:
         help="weights to use: latest, best (of the validations, by the run's best_metric), or "
         "the step of a checkpoint that is kept [latest]",
     )
+
+
+def count(text: str) -> int:
+    """The type of a flag that takes a whole number of at least 1."""
+    return _whole_number(text, least=1)
+
+
+def seed(text: str) -> int:
+    """The type of a flag that takes a whole number of at least 0."""
+    return _whole_number(text, least=0)
+
+
+def _whole_number(text: str, least: int) -> int:
+    if not text.isdecimal() or int(text) < least:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least {least}, got {text}")
+    return int(text)
 
 
 def _checkpoint(text: str) -> str:

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from tfpix2pix.cli.parsing import add_checkpoint_flag
+from tfpix2pix.cli.parsing import add_checkpoint_flag, count, seed
 from tfpix2pix.cli.quiet import tensorflow_imported_quietly
 from tfpix2pix.errors import SettingsError
 
@@ -37,13 +37,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_checkpoint_flag(parser)
     parser.add_argument(
         "--samples",
-        type=_count,
+        type=count,
         metavar="N",
         help="N answers to each image with dropout on, their mean and standard deviation",
     )
     parser.add_argument(
         "--seed",
-        type=_seed,
+        type=seed,
         metavar="S",
         help="of dropout, where it is on; the same seed gives the same answers [0]",
     )
@@ -53,7 +53,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Translates; returns the exit status, 1 if any file failed."""
     from tfpix2pix.training.run_folder import RunFolder
 
-    RunFolder(arguments.run_dir).settings()  # is there one? Said before the slow import
+    settings = RunFolder(arguments.run_dir).settings()  # is there one? Said before the slow import
+    if arguments.samples is not None and settings.data.target_encoding == "labels":
+        raise SettingsError(
+            "--samples: this run answers with label maps, which have no mean and no deviation; "
+            "leave --samples out"
+        )
     with tensorflow_imported_quietly():
         from tfpix2pix.inference.files import load_file_translator
         from tfpix2pix.inference.predict import find_jobs, predict_files
@@ -92,17 +97,3 @@ def _check_noise(arguments: argparse.Namespace, draws: bool) -> None:
             "--seed is of dropout, which is off in this run's answers: give --samples too, or "
             "leave it out"
         )
-
-
-def _count(text: str) -> int:
-    return _whole_number(text, least=1)
-
-
-def _seed(text: str) -> int:
-    return _whole_number(text, least=0)
-
-
-def _whole_number(text: str, least: int) -> int:
-    if not text.isdecimal() or int(text) < least:
-        raise argparse.ArgumentTypeError(f"expected a whole number of at least {least}, got {text}")
-    return int(text)

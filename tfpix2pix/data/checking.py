@@ -7,7 +7,7 @@ pairs need no more memory than their names do. TensorFlow is not imported.
 import dataclasses
 import os
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -41,22 +41,31 @@ R = TypeVar("R")
 Place = tuple[str, int]
 
 
-def usable_pairs(settings: DataSettings) -> Listing | None:
-    """The pairs to train on, looked at, with their format.
+def usable_pairs(settings: DataSettings, only: Sequence[str] | None = None) -> Listing | None:
+    """The pairs to train on, or to evaluate on, looked at, with their format.
 
     None for sets of records, which were checked when they were prepared.
     Warnings, and with `on_bad: skip` the pairs left out, are said on the way.
 
+    Args:
+        settings: of the data.
+        only: the first of these splits that the set has, alone; default: all, with `train`.
+
     Raises:
-        UserError: pairs cannot be used, or none is left for training.
+        UserError: pairs cannot be used, or none is left in the split that is needed.
         SettingsError: float images without `value_range`.
     """
     if kind_of(settings.data) in RECORD_KINDS:
         return None
     listing = list_pairs(settings)
-    require_split(listing)
+    needed = next(
+        (split for split in only or () if split in listing.splits), (only or ("train",))[0]
+    )
+    require_split(listing, needed)
+    if only:
+        listing = dataclasses.replace(listing, splits={needed: listing.splits[needed]})
     limit = QUICK_CHECK if settings.on_bad == "fail" else None
-    pair_format = detect_format(settings, listing.splits["train"])
+    pair_format = detect_format(settings, listing.splits[needed])
     listing = dataclasses.replace(listing, format=pair_format)
     report = check_pairs(settings, listing, pair_format, limit=limit, show_progress=True)
     progress.say(report.headline())
@@ -66,14 +75,14 @@ def usable_pairs(settings: DataSettings) -> Listing | None:
         return listing
     if settings.on_bad == "fail":
         raise UserError(describe_problems(report.problems, listing.origin))
-    return _say_and_leave_out(listing, report)
+    return _say_and_leave_out(listing, report, needed)
 
 
-def _say_and_leave_out(listing: Listing, report: CheckReport) -> Listing:
+def _say_and_leave_out(listing: Listing, report: CheckReport, needed: str) -> Listing:
     for name, reason in report.problems:
         progress.say(f"left out: {name}: {reason}")
     left = without_bad_pairs(listing, report)
-    require_split(left)
+    require_split(left, needed)
     count = sum(len(indices) for indices in report.bad.values())
     if 2 * count > report.total:
         progress.say(

@@ -1,0 +1,259 @@
+"""Evaluates a run, or two on the same pairs, and writes the report."""
+
+import csv
+import dataclasses
+import datetime
+import importlib.metadata
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfpix2pix.errors import UserError
+from tfpix2pix.evaluation.baseline import mean_image_figures
+from tfpix2pix.evaluation.intervals import bootstrap, compare_runs, mean
+from tfpix2pix.evaluation.lpips import lpips_metric
+from tfpix2pix.evaluation.metrics import METRICS, ImageMetric, measurable
+from tfpix2pix.files import write_atomically
+from tfpix2pix.report import document as form
+from tfpix2pix.report.document import Document
+from tfpix2pix.report.judge import load_judge
+from tfpix2pix.report.looking import BATCH_SIZE, ImageFigures, look_at_pairs
+from tfpix2pix.report.options import EvaluationOptions
+from tfpix2pix.report.set_metrics import set_metrics
+from tfpix2pix.report.subjects import Subject, TestPairs, load_subjects, open_test_pairs
+from tfpix2pix.report.writing import writing_report
+from tfpix2pix.training.datasets import open_run_data
+from tfpix2pix.training.records import PANELS, MetricsFile
+
+FIGURES = "figures.csv"
+MAIN_METRIC = "ssim"
+FEW_IMAGES = 30
+USUAL_OPTIONS = EvaluationOptions()
+
+
+def evaluate(
+    run_dirs: Sequence[Path],
+    output: Path | None = None,
+    options: EvaluationOptions = USUAL_OPTIONS,
+) -> tuple[Path, Document]:
+    """Evaluates one or two runs, and writes the report into a folder.
+
+    Args:
+        run_dirs: the run folders.
+        output: the folder; by default one in the (first) run folder, named by what is evaluated.
+        options: which pairs, which metrics.
+
+    Returns:
+        The folder, and the document that `evaluation.json` holds.
+
+    Raises:
+        UserError: a run, its pairs or a file that the options name cannot be used.
+    """
+    subjects = load_subjects(run_dirs, options.checkpoint, options.seed)
+    pairs = open_test_pairs(subjects[0], options.data, options.split, options.limit)
+    folder = output or _default_folder(subjects, pairs)
+    metrics = measurable(_shape(subjects[0]))
+    if options.lpips is not None:
+        metrics["lpips"] = lpips_metric(*options.lpips)
+    judge = load_judge(options)
+    together = set_metrics(subjects, pairs, options, judge, metrics.get("lpips"))
+    with writing_report(folder, longest=options.thumbnail) as report:
+        palette = judge.palette if judge else None
+        figures = look_at_pairs(subjects, pairs, metrics, together, report, palette)
+        baseline, why_not = _baseline(subjects[0], pairs)
+        found = [
+            [*baseline, *(figure for metric in together for figure in metric.figures(number))]
+            for number in range(len(subjects))
+        ]
+        document = report.finish(
+            _document(subjects, pairs, metrics, figures, found, why_not, options)
+        )
+    write_atomically(folder / FIGURES, _csv(document))
+    return folder, document
+
+
+def _shape(subject: Subject) -> tuple[int, int, int]:
+    return (*subject.translator.size, subject.formats.target.channels)
+
+
+def _default_folder(subjects: Sequence[Subject], pairs: TestPairs) -> Path:
+    first, *others = subjects
+    against = "".join(f"_against_{other.name.replace('/', '_')}" for other in others)
+    return first.folder.path / "evaluation" / f"{pairs.split}_step_{first.step}{against}"
+
+
+def _document(
+    subjects: Sequence[Subject],
+    pairs: TestPairs,
+    metrics: Mapping[str, ImageMetric],
+    figures: Sequence[ImageFigures],
+    together: Sequence[Sequence[form.Figure]],
+    warnings: Sequence[str],
+    options: EvaluationOptions,
+) -> Document:
+    names = " and ".join(subject.name for subject in subjects)
+    return Document(
+        title=f"{names} on {pairs.count} {pairs.split} pairs",
+        version=importlib.metadata.version("tfpix2pix"),
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        metrics=tuple(_metric(name, metric) for name, metric in metrics.items()),
+        main_metric=MAIN_METRIC if MAIN_METRIC in metrics else next(iter(metrics)),
+        runs=tuple(
+            _run(subject, own, metrics, rest, options.seed)
+            for subject, own, rest in zip(subjects, figures, together, strict=True)
+        ),
+        comparison=_comparison(subjects, metrics, figures, options.seed),
+        panels=tuple(form.Panel(title, panel) for title, panel in PANELS.items()),
+        facts=_facts(pairs, subjects[0]),
+        warnings=(*warnings, *_few_images(pairs.count)),
+    )
+
+
+def _metric(name: str, metric: ImageMetric) -> form.Metric:
+    return form.Metric(name, metric.label, metric.unit, metric.higher_is_better, metric.digits)
+
+
+def _run(
+    subject: Subject,
+    figures: ImageFigures,
+    metrics: Mapping[str, ImageMetric],
+    together: Sequence[form.Figure],
+    seed: int,
+) -> form.Run:
+    return form.Run(
+        subject.name,
+        str(subject.folder.path),
+        subject.step,
+        settings=dataclasses.asdict(subject.settings),
+        environment=_environment(subject.folder.environment),
+        summaries=tuple(
+            _summary(name, metrics[name].averageable(values), seed)
+            for name, values in figures.items()
+        ),
+        figures=tuple(together),
+        curves=_curves(MetricsFile(subject.folder.metrics).read()),
+    )
+
+
+def _summary(name: str, values: np.ndarray, seed: int) -> form.Summary:
+    if len(values) < 2:
+        return form.Summary(name, float(values.mean()), n=len(values))
+    interval = bootstrap(mean, values, seed=seed)
+    return form.Summary(name, interval.value, interval.low, interval.high, len(values))
+
+
+def _environment(path: Path) -> dict[str, Any]:
+    """What the run wrote down; nothing where the file is gone, as it only describes."""
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+
+
+def _curves(rows: Sequence[Mapping[str, float]]) -> dict[str, tuple[tuple[float, float], ...]]:
+    columns = {name for row in rows for name in row} - {"step", "epoch"}
+    return {
+        name: tuple((row["step"], row[name]) for row in rows if name in row)
+        for name in sorted(columns)
+    }
+
+
+def _comparison(
+    subjects: Sequence[Subject],
+    metrics: Mapping[str, ImageMetric],
+    figures: Sequence[ImageFigures],
+    seed: int,
+) -> form.Comparison | None:
+    if len(subjects) == 1 or len(next(iter(figures[0].values()))) < 2:
+        return None
+    differences = tuple(
+        _difference(subjects, name, metric, figures, seed) for name, metric in metrics.items()
+    )
+    return form.Comparison(
+        differences,
+        "; ".join(f"{metrics[d.metric].label}: {d.verdict}" for d in differences),
+        "Paired over the images: the interval is of 95 %, from a bootstrap of the pairs; p is how "
+        "often chance alone gives a difference as large, from exchanging the runs' figures at "
+        "random. Several metrics are looked at, so a lone small p may be chance.",
+    )
+
+
+def _difference(
+    subjects: Sequence[Subject],
+    name: str,
+    metric: ImageMetric,
+    figures: Sequence[ImageFigures],
+    seed: int,
+) -> form.Difference:
+    first, second = (metric.averageable(own[name]) for own in figures)
+    compared = compare_runs(mean, first, second, seed=seed)
+    verdict = "no more than noise"
+    if compared.is_significant:
+        better = (compared.difference.value > 0) == metric.higher_is_better
+        verdict = f"{subjects[int(better)].name} is better"
+    interval = compared.difference
+    return form.Difference(
+        name, interval.value, interval.low, interval.high, compared.p_value, verdict
+    )
+
+
+def _facts(pairs: TestPairs, subject: Subject) -> dict[str, str]:
+    of_all = "" if pairs.count == len(pairs.pairs) else f" (the first of {len(pairs.pairs)})"
+    left_out = METRICS.keys() - measurable(_shape(subject)).keys()
+    facts = {
+        "data": pairs.pairs.origin,
+        "split": pairs.split,
+        "pairs": f"{pairs.count}{of_all}",
+        "size": "x".join(map(str, subject.translator.size)),
+        "images": f"{subject.formats.input.describe()} to {subject.formats.target.describe()}",
+    }
+    if left_out:
+        labels = ", ".join(METRICS[name].label for name in sorted(left_out))
+        facts["left out"] = f"{labels}: the images are too small for it"
+    return facts
+
+
+def _few_images(count: int) -> tuple[str, ...]:
+    if count >= FEW_IMAGES:
+        return ()
+    return (f"{count} images are few: intervals from so few are too narrow",)
+
+
+def _baseline(subject: Subject, pairs: TestPairs) -> tuple[list[form.Figure], list[str]]:
+    """What always answering with the mean training picture gives, or why that is not known."""
+    target = subject.formats.target
+    try:
+        data = open_run_data(dataclasses.replace(subject.settings.data, cache_gib=0))
+    except UserError as error:
+        return [], [f"the mean training picture is not known: {error}"]
+    training, test = data.plain_training_batches(), pairs.batches(BATCH_SIZE)
+    figures = mean_image_figures(training, test, target)
+    return [
+        form.Figure(
+            name,
+            METRICS[name].label,
+            value,
+            unit=METRICS[name].unit,
+            digits=METRICS[name].digits,
+            higher_is_better=METRICS[name].higher_is_better,
+            group="For scale",
+            pictures=form.MEAN_PICTURE,
+        )
+        for name, value in figures.items()
+    ], []
+
+
+def _csv(document: Document) -> str:
+    """A row for each image and run."""
+    text = io.StringIO()
+    names = [metric.name for metric in document.metrics]
+    writer = csv.DictWriter(text, ["image", "run", *names], lineterminator="\n")
+    writer.writeheader()
+    for image in document.images:
+        for run, figures in zip(document.runs, image.figures, strict=True):
+            writer.writerow({"image": image.name, "run": run.name} | figures)
+    return text.getvalue()

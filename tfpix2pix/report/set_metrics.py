@@ -1,0 +1,250 @@
+"""Figures of all images together: colours, FID and KID, FCN-score, diversity.
+
+Each is told of batch after batch, and says at last what came out for each run.
+"""
+
+import dataclasses
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfpix2pix.data.images import network_to_unit_range, to_network_range, to_unit_range
+from tfpix2pix.errors import UserError
+from tfpix2pix.evaluation.color import LabHistograms
+from tfpix2pix.evaluation.distribution import (
+    Distribution,
+    few_images_warning,
+    frechet_distance,
+    kernel_distance,
+)
+from tfpix2pix.evaluation.diversity import DIVERSITY_METRICS, sample_diversity
+from tfpix2pix.evaluation.features import (
+    FeatureExtractor,
+    inception_extractor,
+    keras_extractor,
+)
+from tfpix2pix.evaluation.intervals import bootstrap, mean
+from tfpix2pix.evaluation.metrics import SET_METRICS, ImageMetric, Metric
+from tfpix2pix.evaluation.reference import reference_distribution
+from tfpix2pix.evaluation.segmentation import LABEL_METRICS, confusion_matrices
+from tfpix2pix.inference.segmenter import Segmenter
+from tfpix2pix.inference.translator import load_translator
+from tfpix2pix.report.document import GENERATED, REAL, Figure
+from tfpix2pix.report.looking import BATCH_SIZE, Batch
+from tfpix2pix.report.options import EvaluationOptions
+from tfpix2pix.report.subjects import Subject, TestPairs
+
+# What KID can be told from at all.
+SMALLEST_SET = 4
+
+
+def _figure(name: str, metric: Metric, value: float, **more: Any) -> Figure:
+    return Figure(
+        name,
+        metric.label,
+        value,
+        unit=metric.unit,
+        digits=metric.digits,
+        higher_is_better=metric.higher_is_better,
+        **more,
+    )
+
+
+class Colours:
+    """How alike the colours of answers and targets are (the paper's Figure 7)."""
+
+    def __init__(self, runs: int):
+        self._real = LabHistograms()
+        self._generated = [LabHistograms() for _ in range(runs)]
+
+    def add(self, batch: Batch) -> None:
+        """Takes in a batch."""
+        self._real.add(batch.target_images)
+        for histograms, images in zip(self._generated, batch.generated_images, strict=True):
+            histograms.add(images)
+
+    def figures(self, run: int) -> list[Figure]:
+        """Of L, a and b."""
+        shared = self._generated[run].intersections(self._real)
+        return [
+            _figure(name, SET_METRICS[name], value, group="Colours")
+            for name, value in shared.items()
+        ]
+
+
+class Distributions:
+    """FID and KID."""
+
+    def __init__(self, extractor: FeatureExtractor, real: Distribution, runs: int, seed: int):
+        self._extractor = extractor
+        self._real = real
+        self._generated = [Distribution(keep_features=True) for _ in range(runs)]
+        self._seed = seed
+
+    def add(self, batch: Batch) -> None:
+        """Takes in the answers; the targets' features are known already."""
+        for distribution, images in zip(self._generated, batch.generated_images, strict=True):
+            distribution.add(self._extractor(images))
+
+    def figures(self, run: int) -> list[Figure]:
+        """FID, and KID with its standard error."""
+        generated, count = self._generated[run], self._real.count
+        where = {"group": f"Distribution, by {self._extractor.name}"}
+        note = few_images_warning(count) or ""
+        kid = kernel_distance(self._real, generated, seed=self._seed)
+        fid = frechet_distance(self._real, generated)
+        return [
+            _figure("fid", SET_METRICS["fid"], fid, note=note, **where),
+            _figure("kid", SET_METRICS["kid"], kid.value, error=kid.standard_error, **where),
+        ]
+
+
+class FcnScore:
+    """The paper's FCN-score (section 4.1): what a judge sees in the answers, by the label maps."""
+
+    def __init__(self, judge: Segmenter, runs: int, seed: int):
+        self._judge = judge
+        self._real: list[np.ndarray] = []
+        self._generated: list[list[np.ndarray]] = [[] for _ in range(runs)]
+        self._seed = seed
+
+    def add(self, batch: Batch) -> None:
+        """Takes in a batch with its inputs' classes."""
+        assert batch.labels is not None, "the pass was told the palette"
+        labels = batch.labels[..., 0]
+        self._real.append(self._matrices(labels, batch.target_images))
+        for matrices, images in zip(self._generated, batch.generated_images, strict=True):
+            matrices.append(self._matrices(labels, images))
+
+    def _matrices(self, labels: tf.Tensor, photos: tf.Tensor) -> np.ndarray:
+        return confusion_matrices(labels, self._judge(photos), self._judge.classes).numpy()
+
+    def figures(self, run: int) -> list[Figure]:
+        """Of the answers, and of the real photos: the ceiling."""
+        return [
+            self._figure(name, np.concatenate(matrices), pictures)
+            for matrices, pictures in ((self._generated[run], GENERATED), (self._real, REAL))
+            for name in LABEL_METRICS
+        ]
+
+    def _figure(self, name: str, matrices: np.ndarray, pictures: str) -> Figure:
+        metric = LABEL_METRICS[name]
+        value = float(metric.function(matrices.sum(axis=0)))
+        low, high = _interval_or_none(metric.function, matrices, self._seed)
+        return _figure(
+            name, metric, value, low=low, high=high, group="FCN-score", pictures=pictures
+        )
+
+
+class Diversity:
+    """How much the answers to one input differ over draws of dropout."""
+
+    def __init__(
+        self, subjects: Sequence[Subject], draws: int, seed: int, lpips: ImageMetric | None
+    ):
+        self._subjects = subjects
+        self._translators = [
+            load_translator(s.folder.path, dropout_at_prediction=True, checkpoint=str(s.step))
+            for s in subjects
+        ]
+        for subject, translator in zip(subjects, self._translators, strict=True):
+            if not translator.draws:
+                raise UserError(
+                    f"--samples: the generator of {subject.folder.path} has no dropout, so all its "
+                    "answers to an image are the same; leave --samples out"
+                )
+        self._draws = draws
+        self._seed = seed
+        self._lpips = lpips
+        self._found: list[dict[str, list[np.ndarray]]] = [{} for _ in subjects]
+
+    def add(self, batch: Batch) -> None:
+        """Lets each run answer the inputs of a batch several times."""
+        for number, found in enumerate(self._found):
+            answers = tf.stack([self._answer(number, batch, i) for i in range(self._draws)])
+            for name, values in sample_diversity(answers, self._lpips).items():
+                found.setdefault(name, []).append(values.numpy())
+
+    def _answer(self, number: int, batch: Batch, draw: int) -> tf.Tensor:
+        formats, translator = self._subjects[number].formats, self._translators[number]
+        translator.choose_draw(self._seed, draw)
+        seen = to_network_range(batch.input_images, formats.input)
+        generated_image = translator.generate(seen)["generated_image"]
+        return network_to_unit_range(generated_image, formats.target)
+
+    def figures(self, run: int) -> list[Figure]:
+        """Means over the images."""
+        return [
+            self._figure(name, np.concatenate(values)) for name, values in self._found[run].items()
+        ]
+
+    def _figure(self, name: str, values: np.ndarray) -> Figure:
+        metric = DIVERSITY_METRICS[name]
+        low, high = _interval_or_none(mean, values, self._seed)
+        # More is not better in itself: noise is diverse.
+        figure = _figure(name, metric, float(values.mean()), low=low, high=high)
+        group = f"Diversity of {self._draws} answers to each input"
+        return dataclasses.replace(figure, group=group, higher_is_better=None)
+
+
+def _interval_or_none(
+    statistic: Callable[[np.ndarray], np.ndarray], figures: np.ndarray, seed: int
+) -> tuple[float | None, float | None]:
+    """The 95 % interval, where there are enough images for one."""
+    try:
+        interval = bootstrap(statistic, figures, seed=seed)
+    except UserError:
+        return None, None
+    return interval.low, interval.high
+
+
+def set_metrics(
+    subjects: Sequence[Subject],
+    pairs: TestPairs,
+    options: EvaluationOptions,
+    judge: Segmenter | None,
+    lpips: ImageMetric | None,
+) -> list[Any]:
+    """Those that the options ask for, and colours, where images have them.
+
+    Raises:
+        UserError: weights cannot be had, or images are not what a metric measures.
+    """
+    runs, target = len(subjects), subjects[0].formats.target
+    if options.fid and pairs.count < SMALLEST_SET:
+        raise UserError(
+            f"--fid: KID needs {SMALLEST_SET} images or more, and there are {pairs.count}"
+        )
+    found: list[Any] = [Colours(runs)] if target.channels in (1, 3) else []
+    if options.fid:
+        extractor = _extractor(options)
+        real = reference_distribution(
+            lambda: (to_unit_range(targets, target) for _, targets in pairs.batches(BATCH_SIZE)),
+            extractor,
+            _cache_folder(),
+            keep_features=True,
+        )
+        found.append(Distributions(extractor, real, runs, options.seed))
+    if judge is not None:
+        found.append(FcnScore(judge, runs, options.seed))
+    if options.samples:
+        found.append(Diversity(subjects, options.samples, options.seed, lpips))
+    return found
+
+
+def _extractor(options: EvaluationOptions) -> FeatureExtractor:
+    if options.features is not None:
+        return keras_extractor(options.features)
+    if options.inception_weights is not None:
+        return inception_extractor(options.inception_weights)
+    return inception_extractor()
+
+
+def _cache_folder() -> Path:
+    """Where features of targets are kept, as the XDG base directory specification has it."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "tfpix2pix" / "features"
