@@ -10,7 +10,8 @@ from PIL import Image
 
 from tfpix2pix.cli import main as cli
 from tfpix2pix.config import resolve
-from tfpix2pix.report.document import MEAN_PICTURE, REAL, read_document
+from tfpix2pix.report.document import MEAN_PICTURE, REAL
+from tfpix2pix.report.reading import read_document
 from tfpix2pix.training.records import MetricsFile
 from tfpix2pix.training.run import train
 

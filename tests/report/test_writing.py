@@ -56,7 +56,7 @@ def folder(tmp_path_factory):
 def test_all_files_are_there(folder):
     assert sorted(path.name for path in folder.iterdir()) == [
         "curves.png", "curves.svg", "distributions.png", "distributions.svg",
-        "evaluation.html", "evaluation.json", "examples.png", "examples.svg",
+        "evaluation.html", "evaluation.json", "examples.png", "examples.svg", "figures.csv",
     ]  # fmt: skip
 
 
@@ -152,6 +152,7 @@ def test_no_images_and_no_curves_need_no_figures(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "evaluation.html",
         "evaluation.json",
+        "figures.csv",
     ]
 
 

@@ -11,7 +11,9 @@ from tfpix2pix.data.formats import PairFormat
 from tfpix2pix.data.pairs import Pairs
 from tfpix2pix.errors import UserError
 from tfpix2pix.evaluation.validation import VALIDATION_METRICS, baseline_figures
+from tfpix2pix.inference.segmenter import Segmenter
 from tfpix2pix.inference.translator import load_translator
+from tfpix2pix.report.fcn_score import fcn_scores
 from tfpix2pix.training.best import ended_early
 from tfpix2pix.training.build import build_discriminator, build_generator
 from tfpix2pix.training.datasets import open_run_data
@@ -34,6 +36,7 @@ class Outcome:
         discriminator_parameters: of the discriminator too; None where the run has none.
         minutes: spent on training steps, without validation, drawing and checkpoints.
         answers: uint8 [N, H, W, 3], to the inputs of the common pairs.
+        ceiling: the FCN-score of the real photos, where a judge was given.
         reason: why it failed.
     """
 
@@ -45,6 +48,7 @@ class Outcome:
     discriminator_parameters: int | None = None
     minutes: float | None = None
     answers: np.ndarray | None = None
+    ceiling: dict[str, float] = dataclasses.field(default_factory=dict)
     reason: str = ""
 
 
@@ -93,8 +97,16 @@ def open_common_pairs(settings: Settings) -> CommonPairs:
     return CommonPairs(data.settings, data.train.pairs, data.formats, inputs, targets, baseline)
 
 
-def read_outcome(recipe: Recipe, folder: RunFolder, pairs: CommonPairs) -> Outcome:
+def read_outcome(
+    recipe: Recipe, folder: RunFolder, pairs: CommonPairs, judge: Segmenter | None = None
+) -> Outcome:
     """What a run has come to: `done`, or `waiting` where it has steps to do.
+
+    Args:
+        recipe: which run.
+        folder: its folder.
+        pairs: what it shares with the others.
+        judge: for the FCN-score, if one is wanted.
 
     Raises:
         UserError: the folder's files are damaged, or the pairs have changed since.
@@ -108,15 +120,17 @@ def read_outcome(recipe: Recipe, folder: RunFolder, pairs: CommonPairs) -> Outco
     ):
         return Outcome(recipe, "waiting", steps)
     generator, discriminator = _parameters(recipe.settings, pairs)
+    score, ceiling = ({}, {}) if judge is None else fcn_scores(folder.path, judge)
     return Outcome(
         recipe,
         "done",
         steps,
-        _last_validation(rows),
+        _last_validation(rows) | score,
         generator,
         discriminator,
         _seconds(rows, recipe.settings.train.batch_size) / 60,
         _answers(folder, pairs),
+        ceiling,
     )
 
 

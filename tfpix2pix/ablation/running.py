@@ -19,6 +19,7 @@ from tfpix2pix.ablation.table import csv_table, markdown_table
 from tfpix2pix.config.network_sizes import check_image_size
 from tfpix2pix.errors import SettingsError, UserError
 from tfpix2pix.files import locked, write_atomically
+from tfpix2pix.inference.segmenter import Segmenter
 from tfpix2pix.progress import say
 from tfpix2pix.training.run import resume, train
 from tfpix2pix.training.run_folder import RunFolder
@@ -42,7 +43,12 @@ class SetResult:
         return sum(outcome.status == status for outcome in self.outcomes)
 
 
-def run_set(recipe_set: RecipeSet, output: Path, names: Sequence[str] | None = None) -> SetResult:
+def run_set(
+    recipe_set: RecipeSet,
+    output: Path,
+    names: Sequence[str] | None = None,
+    judge: Segmenter | None = None,
+) -> SetResult:
     """Trains what is not done yet; a run that fails does not keep the others from being trained.
 
     SIGINT and SIGTERM stop the set after a checkpoint, and called again it goes on from there.
@@ -51,6 +57,7 @@ def run_set(recipe_set: RecipeSet, output: Path, names: Sequence[str] | None = N
         recipe_set: the runs.
         output: the folder of their run folders, the table and the sheet.
         names: of the recipes to train; default: all. The table has all of them.
+        judge: for the FCN-score of each run, if it is wanted.
 
     Raises:
         UserError: the data cannot be used, the folder cannot be written or is in use, or holds
@@ -61,14 +68,17 @@ def run_set(recipe_set: RecipeSet, output: Path, names: Sequence[str] | None = N
     with locked(output / ".lock", in_use):
         pairs = open_common_pairs(recipe_set.recipes[0].settings)
         _check_sizes(recipe_set, pairs)
-        return _Running(recipe_set, output, pairs).run(names)
+        return _Running(recipe_set, output, pairs, judge).run(names)
 
 
 class _Running:
     """A set under way."""
 
-    def __init__(self, recipe_set: RecipeSet, output: Path, pairs: CommonPairs):
+    def __init__(
+        self, recipe_set: RecipeSet, output: Path, pairs: CommonPairs, judge: Segmenter | None
+    ):
         self._set = recipe_set
+        self._judge = judge
         self._output = output
         self._pairs = pairs
         self._outcomes = {recipe.name: self._read_outcome(recipe) for recipe in recipe_set.recipes}
@@ -113,7 +123,7 @@ class _Running:
         folder = self._folder(recipe)
         try:
             with networks_forgotten():
-                return read_outcome(recipe, folder, self._pairs)
+                return read_outcome(recipe, folder, self._pairs, self._judge)
         except UserError as error:
             return read_failure(recipe, folder, error)
 

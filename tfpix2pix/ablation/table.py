@@ -8,6 +8,7 @@ from tfpix2pix.ablation.outcomes import Outcome
 from tfpix2pix.evaluation.metrics import TRAINING_METRICS, Metric
 from tfpix2pix.evaluation.segmentation import LABEL_METRICS
 from tfpix2pix.evaluation.validation import VALIDATION_METRICS
+from tfpix2pix.report.document import REAL
 
 BASELINE = "mean training picture"
 LABEL_BASELINE = "commonest class of each pixel"
@@ -21,9 +22,13 @@ def _columns(outcomes: Sequence[Outcome], baseline: Mapping[str, float]) -> list
     return [name for name in VALIDATION_METRICS if name in measured]
 
 
-def _one_answer(outcomes: Sequence[Outcome]) -> str:
-    """What the baseline answers to every input."""
-    return LABEL_BASELINE if _has_label_targets(outcomes) else BASELINE
+def _for_scale(
+    outcomes: Sequence[Outcome], baseline: Mapping[str, float]
+) -> list[tuple[str, Mapping[str, float]]]:
+    """What the figures are to be held against: rows below those of the runs."""
+    one_answer = LABEL_BASELINE if _has_label_targets(outcomes) else BASELINE
+    ceiling = next((outcome.ceiling for outcome in outcomes if outcome.ceiling), {})
+    return [(of, known) for of, known in ((one_answer, baseline), (REAL, ceiling)) if known]
 
 
 def _has_label_targets(outcomes: Sequence[Outcome]) -> bool:
@@ -50,10 +55,10 @@ def csv_table(axes: Sequence[str], outcomes: Sequence[Outcome], baseline: dict[s
                 minutes,
             ]
         )
-    if baseline:
+    for of, known in _for_scale(outcomes, baseline):
         rest = ("", "", "")
-        figures = [f"{baseline[name]:.6g}" if name in baseline else "" for name in names]
-        writer.writerow([_one_answer(outcomes), *("" for _ in axes), "", "", *figures, *rest])
+        figures = [f"{known[name]:.6g}" if name in known else "" for name in names]
+        writer.writerow([of, *("" for _ in axes), "", "", *figures, *rest])
     return text.getvalue()
 
 
@@ -66,9 +71,9 @@ def markdown_table(
     header = [*axes, "steps", *titles, "generator", "discriminator", "minutes"]
     rows = [header, ["---"] * len(header)]
     rows += [_row(axes, outcome, outcomes, names) for outcome in outcomes]
-    if baseline:
-        figures = [_text(name, baseline) for name in names]
-        rows.append([_one_answer(outcomes), *[""] * len(axes), *figures, "", "", ""])
+    for of, known in _for_scale(outcomes, baseline):
+        figures = [_text(name, known) for name in names]
+        rows.append([of, *[""] * len(axes), *figures, "", "", ""])
     lines = ["| " + " | ".join(row) + " |" for row in rows]
     failures = [f"- {o.recipe.name} failed: {o.reason}" for o in outcomes if o.reason]
     notes = ["", "Validation figures; parameters in the networks; minutes of training steps."]

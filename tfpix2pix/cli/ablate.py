@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tfpix2pix.cli.parsing import add_setting_flags, given_settings
+from tfpix2pix.cli.parsing import add_judge_flags, add_setting_flags, given_settings
 from tfpix2pix.cli.quiet import tensorflow_imported_quietly
 from tfpix2pix.config.loading import nearest
 from tfpix2pix.errors import SettingsError
@@ -42,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dry-run", action="store_true", help="check everything and list the runs, train none"
     )
+    add_judge_flags(parser, palette="judge_palette")
     add_setting_flags(parser)
 
 
@@ -60,9 +61,13 @@ def run(arguments: argparse.Namespace) -> int:
     check_source(recipe_set.recipes[0].settings.data)
     with tensorflow_imported_quietly():
         from tfpix2pix.ablation.running import run_set
+        from tfpix2pix.report.fcn_score import load_judge
 
+    judge = None
+    if arguments.fcn_score is not None:
+        judge = load_judge(arguments.fcn_score, arguments.judge_palette)
     try:
-        return _conclude(run_set(recipe_set, arguments.output, names), arguments.output)
+        return _conclude(run_set(recipe_set, arguments.output, names, judge), arguments.output)
     except KeyboardInterrupt:  # between runs, or pressed twice
         print("the same command goes on from the last checkpoint")
         raise

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tfpix2pix.cli.parsing import add_checkpoint_flag, count, seed
+from tfpix2pix.cli.parsing import add_checkpoint_flag, add_judge_flags, count, seed
 from tfpix2pix.cli.quiet import tensorflow_imported_quietly
 from tfpix2pix.errors import SettingsError
 
@@ -19,7 +19,7 @@ EXAMPLES = """examples:
   tfpix2pix evaluate runs/l1 runs/l1-cgan --output comparison
   tfpix2pix evaluate runs/facades --fcn-score runs/judge
 
-Writes index.html, a page that holds all pictures and works without a network; figures.csv, the
+Writes evaluation.html, a page that holds all pictures and works without a network; figures.csv, the
 figures of every image; evaluation.json; and plots as PNG and SVG. Answers are those of `predict`
 at the size the run was trained at. Intervals are of 95 %, from a bootstrap over the images.
 
@@ -55,12 +55,7 @@ def _add_pairs(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_metrics(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--fcn-score", metavar="JUDGE", help="run folder of a segmenter, or a .keras model"
-    )
-    group.add_argument(
-        "--palette", metavar="COLOURS", help="the label maps' colours, for a .keras judge"
-    )
+    add_judge_flags(group)
     group.add_argument("--fid", action="store_true", help="FID and KID")
     group.add_argument(
         "--inception-weights", type=Path, metavar="FILE", help="for --fid, instead of a download"
@@ -133,8 +128,7 @@ def _check(arguments: argparse.Namespace) -> None:
 def _conclude(folder: Path, document: "Document") -> None:
     """Says what came out, and where to look."""
     from tfpix2pix.report.document import GENERATED
-    from tfpix2pix.report.evaluating import FIGURES
-    from tfpix2pix.report.writing import JSON, PAGE
+    from tfpix2pix.report.writing import FIGURES, JSON, PAGE
 
     metrics = {metric.name: metric for metric in document.metrics}
     for run in document.runs:

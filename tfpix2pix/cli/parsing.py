@@ -3,6 +3,7 @@
 import argparse
 import difflib
 from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any, NoReturn
 
 from tfpix2pix.config.loading import DEFAULTS, SECTION_OF, SECTIONS, all_settings
@@ -82,6 +83,21 @@ def add_checkpoint_flag(parser: argparse._ActionsContainer) -> None:
         metavar="WHICH",
         help="weights to use: latest, best (of the validations, by the run's best_metric), or "
         "the step of a checkpoint that is kept [latest]",
+    )
+
+
+def add_judge_flags(parser: argparse._ActionsContainer, palette: str = "palette") -> None:
+    """Adds --fcn-score, and the colours of a .keras judge's classes under the name `palette`."""
+    parser.add_argument(
+        "--fcn-score",
+        type=Path,
+        metavar="JUDGE",
+        help="the paper's FCN-score, by a run of preset segmenter or a .keras model",
+    )
+    parser.add_argument(
+        f"--{palette.replace('_', '-')}",
+        metavar="COLOURS",
+        help="of the label maps, for a .keras judge: cmp, or #RRGGBB,#RRGGBB,...",
     )
 
 

@@ -1,10 +1,8 @@
 """Evaluates a run, or two on the same pairs, and writes the report."""
 
-import csv
 import dataclasses
 import datetime
 import importlib.metadata
-import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,10 +15,10 @@ from tfpix2pix.evaluation.baseline import mean_image_figures
 from tfpix2pix.evaluation.intervals import bootstrap, compare_runs, mean
 from tfpix2pix.evaluation.lpips import lpips_metric
 from tfpix2pix.evaluation.metrics import METRICS, ImageMetric, measurable
-from tfpix2pix.files import write_atomically
 from tfpix2pix.report import document as form
 from tfpix2pix.report.document import Document
-from tfpix2pix.report.judge import load_judge
+from tfpix2pix.report.fcn_score import load_judge
+from tfpix2pix.report.figure_of import figure_of
 from tfpix2pix.report.looking import BATCH_SIZE, ImageFigures, look_at_pairs
 from tfpix2pix.report.options import EvaluationOptions
 from tfpix2pix.report.set_metrics import set_metrics
@@ -29,7 +27,6 @@ from tfpix2pix.report.writing import writing_report
 from tfpix2pix.training.datasets import open_run_data
 from tfpix2pix.training.records import PANELS, MetricsFile
 
-FIGURES = "figures.csv"
 MAIN_METRIC = "ssim"
 FEW_IMAGES = 30
 USUAL_OPTIONS = EvaluationOptions()
@@ -59,7 +56,7 @@ def evaluate(
     metrics = measurable(_shape(subjects[0]))
     if options.lpips is not None:
         metrics["lpips"] = lpips_metric(*options.lpips)
-    judge = load_judge(options)
+    judge = None if options.judge is None else load_judge(options.judge, options.palette)
     together = set_metrics(subjects, pairs, options, judge, metrics.get("lpips"))
     with writing_report(folder, longest=options.thumbnail) as report:
         palette = judge.palette if judge else None
@@ -72,7 +69,6 @@ def evaluate(
         document = report.finish(
             _document(subjects, pairs, metrics, figures, found, why_not, options)
         )
-    write_atomically(folder / FIGURES, _csv(document))
     return folder, document
 
 
@@ -233,27 +229,6 @@ def _baseline(subject: Subject, pairs: TestPairs) -> tuple[list[form.Figure], li
     training, test = data.plain_training_batches(), pairs.batches(BATCH_SIZE)
     figures = mean_image_figures(training, test, target)
     return [
-        form.Figure(
-            name,
-            METRICS[name].label,
-            value,
-            unit=METRICS[name].unit,
-            digits=METRICS[name].digits,
-            higher_is_better=METRICS[name].higher_is_better,
-            group="For scale",
-            pictures=form.MEAN_PICTURE,
-        )
+        figure_of(name, METRICS[name], value, group="For scale", pictures=form.MEAN_PICTURE)
         for name, value in figures.items()
     ], []
-
-
-def _csv(document: Document) -> str:
-    """A row for each image and run."""
-    text = io.StringIO()
-    names = [metric.name for metric in document.metrics]
-    writer = csv.DictWriter(text, ["image", "run", *names], lineterminator="\n")
-    writer.writeheader()
-    for image in document.images:
-        for run, figures in zip(document.runs, image.figures, strict=True):
-            writer.writerow({"image": image.name, "run": run.name} | figures)
-    return text.getvalue()

@@ -76,7 +76,7 @@ def look_at_pairs(
     answer_with = [_answering(subject, metrics) for subject in subjects]
     found: list[dict[str, list[np.ndarray]]] = [{name: [] for name in metrics} for _ in subjects]
     names = iter(file_names(pairs.pairs.names[: pairs.count]))
-    for inputs, targets, labels in _batches(pairs, palette):
+    for inputs, targets, labels in batches_of(pairs, palette):
         answered = [answer(inputs, targets) for answer in answer_with]
         target_images = to_unit_range(targets, subjects[0].formats.target)
         batch = Batch(inputs, target_images, [unit for unit, _, _ in answered], labels)
@@ -89,7 +89,7 @@ def look_at_pairs(
     return [{name: np.concatenate(v) for name, v in per_run.items()} for per_run in found]
 
 
-def _batches(
+def batches_of(
     pairs: TestPairs, palette: tuple[tuple[int, int, int], ...] | None
 ) -> Iterator[tuple[tf.Tensor, tf.Tensor, tf.Tensor | None]]:
     """Inputs, targets and, if wanted, the inputs' classes, with the progress shown."""

@@ -5,7 +5,7 @@ Each is told of batch after batch, and says at last what came out for each run.
 
 import dataclasses
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,31 +27,20 @@ from tfpix2pix.evaluation.features import (
     inception_extractor,
     keras_extractor,
 )
-from tfpix2pix.evaluation.intervals import bootstrap, mean
-from tfpix2pix.evaluation.metrics import SET_METRICS, ImageMetric, Metric
+from tfpix2pix.evaluation.intervals import mean
+from tfpix2pix.evaluation.metrics import SET_METRICS, ImageMetric
 from tfpix2pix.evaluation.reference import reference_distribution
-from tfpix2pix.evaluation.segmentation import LABEL_METRICS, confusion_matrices
 from tfpix2pix.inference.segmenter import Segmenter
 from tfpix2pix.inference.translator import load_translator
-from tfpix2pix.report.document import GENERATED, REAL, Figure
+from tfpix2pix.report.document import Figure
+from tfpix2pix.report.fcn_score import FcnScore
+from tfpix2pix.report.figure_of import figure_of, interval_or_none
 from tfpix2pix.report.looking import BATCH_SIZE, Batch
 from tfpix2pix.report.options import EvaluationOptions
 from tfpix2pix.report.subjects import Subject, TestPairs
 
 # What KID can be told from at all.
 SMALLEST_SET = 4
-
-
-def _figure(name: str, metric: Metric, value: float, **more: Any) -> Figure:
-    return Figure(
-        name,
-        metric.label,
-        value,
-        unit=metric.unit,
-        digits=metric.digits,
-        higher_is_better=metric.higher_is_better,
-        **more,
-    )
 
 
 class Colours:
@@ -71,7 +60,7 @@ class Colours:
         """Of L, a and b."""
         shared = self._generated[run].intersections(self._real)
         return [
-            _figure(name, SET_METRICS[name], value, group="Colours")
+            figure_of(name, SET_METRICS[name], value, group="Colours")
             for name, value in shared.items()
         ]
 
@@ -98,46 +87,9 @@ class Distributions:
         kid = kernel_distance(self._real, generated, seed=self._seed)
         fid = frechet_distance(self._real, generated)
         return [
-            _figure("fid", SET_METRICS["fid"], fid, note=note, **where),
-            _figure("kid", SET_METRICS["kid"], kid.value, error=kid.standard_error, **where),
+            figure_of("fid", SET_METRICS["fid"], fid, note=note, **where),
+            figure_of("kid", SET_METRICS["kid"], kid.value, error=kid.standard_error, **where),
         ]
-
-
-class FcnScore:
-    """The paper's FCN-score (section 4.1): what a judge sees in the answers, by the label maps."""
-
-    def __init__(self, judge: Segmenter, runs: int, seed: int):
-        self._judge = judge
-        self._real: list[np.ndarray] = []
-        self._generated: list[list[np.ndarray]] = [[] for _ in range(runs)]
-        self._seed = seed
-
-    def add(self, batch: Batch) -> None:
-        """Takes in a batch with its inputs' classes."""
-        assert batch.labels is not None, "the pass was told the palette"
-        labels = batch.labels[..., 0]
-        self._real.append(self._matrices(labels, batch.target_images))
-        for matrices, images in zip(self._generated, batch.generated_images, strict=True):
-            matrices.append(self._matrices(labels, images))
-
-    def _matrices(self, labels: tf.Tensor, photos: tf.Tensor) -> np.ndarray:
-        return confusion_matrices(labels, self._judge(photos), self._judge.classes).numpy()
-
-    def figures(self, run: int) -> list[Figure]:
-        """Of the answers, and of the real photos: the ceiling."""
-        return [
-            self._figure(name, np.concatenate(matrices), pictures)
-            for matrices, pictures in ((self._generated[run], GENERATED), (self._real, REAL))
-            for name in LABEL_METRICS
-        ]
-
-    def _figure(self, name: str, matrices: np.ndarray, pictures: str) -> Figure:
-        metric = LABEL_METRICS[name]
-        value = float(metric.function(matrices.sum(axis=0)))
-        low, high = _interval_or_none(metric.function, matrices, self._seed)
-        return _figure(
-            name, metric, value, low=low, high=high, group="FCN-score", pictures=pictures
-        )
 
 
 class Diversity:
@@ -184,22 +136,11 @@ class Diversity:
 
     def _figure(self, name: str, values: np.ndarray) -> Figure:
         metric = DIVERSITY_METRICS[name]
-        low, high = _interval_or_none(mean, values, self._seed)
+        low, high = interval_or_none(mean, values, self._seed)
         # More is not better in itself: noise is diverse.
-        figure = _figure(name, metric, float(values.mean()), low=low, high=high)
+        figure = figure_of(name, metric, float(values.mean()), low=low, high=high)
         group = f"Diversity of {self._draws} answers to each input"
         return dataclasses.replace(figure, group=group, higher_is_better=None)
-
-
-def _interval_or_none(
-    statistic: Callable[[np.ndarray], np.ndarray], figures: np.ndarray, seed: int
-) -> tuple[float | None, float | None]:
-    """The 95 % interval, where there are enough images for one."""
-    try:
-        interval = bootstrap(statistic, figures, seed=seed)
-    except UserError:
-        return None, None
-    return interval.low, interval.high
 
 
 def set_metrics(

@@ -1,7 +1,9 @@
 """Writes all that shows an evaluation into a folder: the page, its JSON, the figures."""
 
 import contextlib
+import csv
 import dataclasses
+import io
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,6 +21,7 @@ from tfpix2pix.report.values import printable
 
 PAGE = "evaluation.html"
 JSON = "evaluation.json"
+FIGURES = "figures.csv"
 
 
 class Report:
@@ -74,6 +77,7 @@ class Report:
         with (self._folder / PAGE).open("wb") as file:
             write_page(file, document, self._thumbnails)
         (self._folder / JSON).write_text(to_json(document, indent=1) + "\n")
+        (self._folder / FIGURES).write_text(_figures_csv(document))
         self._draw(document)
         self.finished = True
         return document
@@ -95,8 +99,8 @@ def writing_report(
 ) -> Iterator[Report]:
     """Gives a `Report`, whose files are in `folder` when the block has ended well.
 
-    evaluation.html, evaluation.json, and as PNG and SVG: curves, distributions, examples. Pictures
-    wait on the disk, not in memory, so there may be any number.
+    evaluation.html, evaluation.json, figures.csv, and as PNG and SVG: curves, distributions,
+    examples. Pictures wait on the disk, not in memory, so there may be any number.
 
     Args:
         folder: where the files are to be; it may hold others.
@@ -116,3 +120,15 @@ def writing_report(
         yield report
         if not report.finished:
             raise RuntimeError("Report.finish was not called: there is nothing to write")
+
+
+def _figures_csv(document: Document) -> str:
+    """A row for each image and run."""
+    text = io.StringIO()
+    names = [metric.name for metric in document.metrics]
+    writer = csv.DictWriter(text, ["image", "run", *names], lineterminator="\n")
+    writer.writeheader()
+    for image in document.images:
+        for run, figures in zip(document.runs, image.figures, strict=True):
+            writer.writerow({"image": image.name, "run": run.name} | figures)
+    return text.getvalue()

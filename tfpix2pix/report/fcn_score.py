@@ -1,0 +1,110 @@
+"""The paper's FCN-score (section 4.1): what a judge sees in the answers, by the label maps."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from tfpix2pix.config import resolve
+from tfpix2pix.data.formats import palette_colours
+from tfpix2pix.data.images import to_unit_range
+from tfpix2pix.errors import UserError
+from tfpix2pix.evaluation.segmentation import LABEL_METRICS, confusion_matrices
+from tfpix2pix.inference.segmenter import Segmenter, load_segmenter
+from tfpix2pix.report.document import GENERATED, REAL, Figure
+from tfpix2pix.report.figure_of import figure_of, interval_or_none
+from tfpix2pix.report.looking import Batch, batches_of
+from tfpix2pix.report.subjects import load_subjects, open_test_pairs
+
+
+class FcnScore:
+    """The paper's FCN-score (section 4.1): what a judge sees in the answers, by the label maps."""
+
+    def __init__(self, judge: Segmenter, runs: int, seed: int):
+        self._judge = judge
+        self._real: list[np.ndarray] = []
+        self._generated: list[list[np.ndarray]] = [[] for _ in range(runs)]
+        self._seed = seed
+
+    def add(self, batch: Batch) -> None:
+        """Takes in a batch with its inputs' classes."""
+        assert batch.labels is not None, "the pass was told the palette"
+        labels = batch.labels[..., 0]
+        self._real.append(self._matrices(labels, batch.target_images))
+        for matrices, images in zip(self._generated, batch.generated_images, strict=True):
+            matrices.append(self._matrices(labels, images))
+
+    def _matrices(self, labels: tf.Tensor, photos: tf.Tensor) -> np.ndarray:
+        return confusion_matrices(labels, self._judge(photos), self._judge.classes).numpy()
+
+    def figures(self, run: int) -> list[Figure]:
+        """Of the answers, and of the real photos: the ceiling."""
+        return [
+            self._figure(name, np.concatenate(matrices), pictures)
+            for matrices, pictures in ((self._generated[run], GENERATED), (self._real, REAL))
+            for name in LABEL_METRICS
+        ]
+
+    def _figure(self, name: str, matrices: np.ndarray, pictures: str) -> Figure:
+        metric = LABEL_METRICS[name]
+        value = float(metric.function(matrices.sum(axis=0)))
+        low, high = interval_or_none(metric.function, matrices, self._seed)
+        return figure_of(
+            name, metric, value, low=low, high=high, group="FCN-score", pictures=pictures
+        )
+
+
+def load_judge(place: Path, colours: str | None = None) -> Segmenter:
+    """The judge with the colours of its classes.
+
+    Args:
+        place: a run folder of a segmenter, or a .keras model.
+        colours: of the label maps, as `--palette` takes them; a run knows its own.
+
+    Raises:
+        UserError: there is no such segmenter, or the colours are missing or not as many as its
+            classes.
+        SettingsError: the palette cannot be read.
+    """
+    judge = load_segmenter(place)
+    palette = judge.palette
+    if colours is not None:
+        flags = {"input_encoding": "labels", "palette": colours}
+        palette = palette_colours(resolve(flags=flags).data)
+    if palette is None:
+        raise UserError(
+            f"--fcn-score {place}: which colours do its {judge.classes} classes have in "
+            "the label maps? Give --palette: cmp, or #RRGGBB,#RRGGBB,..."
+        )
+    if len(palette) != judge.classes:
+        raise UserError(
+            f"--fcn-score {place}: it tells {judge.classes} classes apart, and the palette "
+            f"has {len(palette)} colours: give one for each class, in their order"
+        )
+    return dataclasses.replace(judge, palette=palette)
+
+
+def fcn_scores(run_dir: Path, judge: Segmenter) -> tuple[dict[str, float], dict[str, float]]:
+    """The FCN-score of a run on its held-out pairs, by its last checkpoint.
+
+    Args:
+        run_dir: the run folder.
+        judge: with the colours of its classes.
+
+    Returns:
+        By metric, of the answers and of the real photos.
+
+    Raises:
+        UserError: the run or its pairs cannot be used.
+    """
+    (subject,) = load_subjects([run_dir], "latest", 0)
+    pairs = open_test_pairs(subject, None, None, None)
+    score = FcnScore(judge, 1, 0)
+    for inputs, targets, labels in batches_of(pairs, judge.palette):
+        target_images = to_unit_range(targets, subject.formats.target)
+        score.add(Batch(inputs, target_images, [subject.answer_in_unit_range(inputs)], labels))
+    found: dict[str, dict[str, float]] = {GENERATED: {}, REAL: {}}
+    for figure in score.figures(0):
+        found[figure.pictures][figure.name] = figure.value
+    return found[GENERATED], found[REAL]
