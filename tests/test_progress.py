@@ -28,6 +28,20 @@ def test_elsewhere_a_line_tells_step_losses_rate_and_time_left(monkeypatch):
     assert stream.getvalue() == "step 200/400 G 12.500 L1 0.250 8.0 images/s 1:40 left\nhello\n"
 
 
+def test_the_last_validation_stands_beside_the_losses_from_then_on():
+    for stream, expected in (
+        (io.StringIO(), "step 1/4 G 12.500 L1 0.250, ssim 0.5 (the best so far), 8.0 images/s"),
+        (Terminal(), "8.0 images/s G 12.500 L1 0.250, ssim 0.5 (the best so far)"),
+    ):
+        shown = Progress(0, 4, stream)
+        shown.validation("ssim 0.5 (the best so far)")
+        shown.losses(1, LOSSES, images_per_second=8.0)
+        shown.advance()
+        shown.say("")
+        shown.close()
+        assert expected in stream.getvalue()
+
+
 def test_on_a_terminal_there_is_a_bar_with_the_losses():
     stream = Terminal()
     shown = Progress(0, 4, stream)

@@ -64,11 +64,12 @@ class Progress:
             return
         elapsed = time.monotonic() - self._start
         left = elapsed / max(1, step - self._first) * (self._total - step)
+        shown += "," if self._validation else ""
         self.say(f"step {step}/{self._total} {shown} {rate} {_clock(left)} left")
 
     def validation(self, shown: str) -> None:
         """Takes what is to be shown of the last validation, beside the losses from now on."""
-        self._validation = f", {shown}," if self._bar is None else f", {shown}"
+        self._validation = f", {shown}"
 
     def say(self, message: str) -> None:
         """Prints a line, above the bar if there is one."""

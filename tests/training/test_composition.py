@@ -22,6 +22,7 @@ from tfpix2pix.data.formats import RGB_PAIRS
 from tfpix2pix.errors import SettingsError
 from tfpix2pix.export.savedmodel import export_savedmodel
 from tfpix2pix.inference.translator import load_translator
+from tfpix2pix.losses import LOSS_NAMES
 from tfpix2pix.training import run as run_module
 from tfpix2pix.training.checkpoints import load_generator
 from tfpix2pix.training.datasets import open_run_data
@@ -123,7 +124,8 @@ def one_step(settings, data, *, jit):
         state = TrainState(settings, STEPS, data.formats)
     step = run_module._train_step(settings, state, data, strategy)
     batch = next(iter(data.training_batches(settings.train, 0, STEPS)))
-    losses = {name: float(value) for name, value in step(batch, 0).items()}
+    measured = step(batch, 0)
+    losses = {name: float(measured[name]) for name in LOSS_NAMES if name in measured}
     assert state.is_finite()
     return losses
 
