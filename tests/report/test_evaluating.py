@@ -135,16 +135,16 @@ def test_a_run_does_not_differ_from_its_copy(run_dir, tmp_path):
 
 
 def test_a_better_run_is_called_so(run_dir, module_pairs_folder, tmp_path, capsys):
-    better = tmp_path / "better"
-    trained(better, module_pairs_folder, steps=60, gan_weight=0, learning_rate=0.005, seed=1)
+    # One far too large step, after which all is black or white.
+    worse = trained(tmp_path / "worse", module_pairs_folder, steps=1, learning_rate=3)
     arguments = ["--split", "train", "--output", str(tmp_path / "out")]
-    assert cli.main(["evaluate", str(run_dir), str(better), *arguments]) == 0
+    assert cli.main(["evaluate", str(run_dir), str(worse), *arguments]) == 0
     document = read_document(tmp_path / "out" / "evaluation.json")
     l1 = next(d for d in document.comparison.differences if d.metric == "l1")
-    assert l1.value < 0
-    assert l1.p <= 0.05
-    assert l1.verdict == "better is better"
-    assert "L1: better is better" in capsys.readouterr().out
+    # Each of six images is worse: of the 64 ways to exchange them, two are as extreme.
+    assert (l1.value > 0, l1.p) == (True, pytest.approx(2 / 64))
+    assert l1.verdict == "run is better"
+    assert "L1: run is better" in capsys.readouterr().out
 
 
 @pytest.fixture(scope="module")
