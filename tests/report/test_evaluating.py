@@ -135,14 +135,25 @@ def test_a_run_does_not_differ_from_its_copy(run_dir, tmp_path):
 
 
 def test_a_better_run_is_called_so(run_dir, module_pairs_folder, tmp_path, capsys):
-    # One far too large step, after which all is black or white.
-    worse = trained(tmp_path / "worse", module_pairs_folder, steps=1, learning_rate=3)
-    arguments = ["--split", "train", "--output", str(tmp_path / "out")]
-    assert cli.main(["evaluate", str(run_dir), str(worse), *arguments]) == 0
+    # Pairs whose targets are what the first run answers.
+    inputs, answers, data = (tmp_path / name for name in ("inputs", "answers", "data"))
+    inputs.mkdir()
+    (data / "val").mkdir(parents=True)
+    for number in range(6):
+        noise = np.random.default_rng(number).integers(0, 256, (32, 32, 3), np.uint8)
+        Image.fromarray(noise).save(inputs / f"{number}.png")
+    assert cli.main(["predict", str(run_dir), str(inputs), "--output", str(answers)]) == 0
+    for path in inputs.iterdir():
+        sides = [np.asarray(Image.open(folder / path.name)) for folder in (inputs, answers)]
+        Image.fromarray(np.concatenate(sides, 1)).save(data / "val" / path.name)
+    other = trained(tmp_path / "other", module_pairs_folder, seed=1, steps=1)
+    arguments = ["--data", str(data), "--output", str(tmp_path / "out")]
+    assert cli.main(["evaluate", str(other), str(run_dir), *arguments]) == 0
     document = read_document(tmp_path / "out" / "evaluation.json")
     l1 = next(d for d in document.comparison.differences if d.metric == "l1")
-    # Each of six images is worse: of the 64 ways to exchange them, two are as extreme.
-    assert (l1.value > 0, l1.p) == (True, pytest.approx(2 / 64))
+    # All six images are better: of the 64 ways to exchange them, two are as extreme.
+    assert (l1.value < 0, l1.p) == (True, pytest.approx(2 / 64))
+    assert summaries(document, 1)["l1"] < 0.003  # files are rounded
     assert l1.verdict == "run is better"
     assert "L1: run is better" in capsys.readouterr().out
 
