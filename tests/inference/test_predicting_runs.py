@@ -37,6 +37,7 @@ TINY = {
 }
 # With dropout, of which one sees more than of the U-Net's at this size.
 NOISY = {"generator": "resnet_6", "depth": None}
+STILL = {"norm_statistics": "moving", "norm_momentum": 0.5, "dropout": 0.0}
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +114,7 @@ def with_kerass_own_norm(layer):
 
 
 def test_a_run_with_moving_statistics_predicts_with_them(trained, photo, tmp_path):
-    run_dir = trained(norm_statistics="moving", norm_momentum=0.5)
+    run_dir = trained(**STILL)
     generator = generator_of(run_dir)
     plain = keras.models.clone_model(generator, clone_function=with_kerass_own_norm)
     plain.set_weights(generator.get_weights())
@@ -161,10 +162,14 @@ def test_samples_are_drawn_whatever_the_settings_say(trained, photo, tmp_path, c
 @pytest.mark.parametrize(
     ("settings", "flags", "message"),
     [
-        ({"dropout": 0.0}, ["--samples", "2"], "the generator of this run has no dropout"),
-        ({}, ["--seed", "2"], "--seed is of dropout, which is off in this run's answers"),
-        ({}, ["--samples", "0"], "expected a whole number of at least 1, got 0"),
-        ({}, ["--samples", "2", "--seed", "-1"], "expected a whole number of at least 0, got -1"),
+        (STILL, ["--samples", "2"], "the generator of this run has no dropout"),
+        (NOISY, ["--seed", "2"], "--seed is of dropout, which is off in this run's answers"),
+        (NOISY, ["--samples", "0"], "expected a whole number of at least 1, got 0"),
+        (
+            NOISY,
+            ["--samples", "2", "--seed", "-1"],
+            "expected a whole number of at least 0, got -1",
+        ),
     ],
 )
 def test_noise_where_there_is_none_is_refused(

@@ -1,6 +1,8 @@
 """Runs on images of every kind: trained, resumed to the same bits, and answered in kind."""
 
+import functools
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -39,10 +41,34 @@ TINY = {
 }
 
 
-def settings_of(name, tmp_path, steps):
+STEPS = 5
+
+
+def settings_of(name, folder, steps=STEPS):
     write, flags = SETS[name]
-    write(tmp_path / "set")
-    return resolve(flags=TINY | flags | {"data": str(tmp_path / "set"), "steps": steps})
+    write(folder / "set")
+    return resolve(flags=TINY | flags | {"data": str(folder / "set"), "steps": steps})
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A function of a set's name that trains on it once: its result, in a folder beside set/."""
+
+    @functools.cache
+    def trained_on(name):
+        folder = tmp_path_factory.mktemp(name)
+        return train(settings_of(name, folder), folder / "run")
+
+    return trained_on
+
+
+def copy_of(run_dir, folder):
+    """A copy of a run and of its set, which the test may change."""
+    shutil.copytree(run_dir.parent, folder, dirs_exist_ok=True)
+    config = folder / "run" / "config.yaml"
+    config.write_text(config.read_text().replace(str(run_dir.parent), str(folder)))
+    assert RunFolder(folder / "run").settings().data.data == str(folder / "set")
+    return folder / "run"
 
 
 def weights(run_dir):
@@ -75,9 +101,9 @@ ANSWERS = {
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-def test_answers_are_of_the_targets_type(name, tmp_path):
-    run_dir = tmp_path / "run"
-    result = train(settings_of(name, tmp_path, steps=2), run_dir)
+def test_answers_are_of_the_targets_type(name, trained, tmp_path):
+    result = trained(name)
+    run_dir = result.run_dir
     assert np.isfinite(list(result.validation.values())).all()
     source = sorted((run_dir / "samples" / "inputs").iterdir())[0]
     translate = load_file_translator(run_dir)
@@ -97,9 +123,8 @@ def test_answers_are_of_the_targets_type(name, tmp_path):
     assert grid.shape == (2 * 16 + 4, 3 * 16 + 2 * 4, 3)
 
 
-def test_label_maps_are_shown_in_their_colours(tmp_path):
-    run_dir = tmp_path / "run"
-    train(settings_of("labels", tmp_path, steps=1), run_dir)
+def test_label_maps_are_shown_in_their_colours(trained):
+    run_dir = trained("labels").run_dir
     grid = np.asarray(Image.open(run_dir / "samples" / "latest.png"))
     assert {tuple(colour) for colour in grid[:16, :16].reshape(-1, 3).tolist()} <= set(PALETTE)
     assert not {tuple(colour) for colour in grid[:16, 40:56].reshape(-1, 3)} <= set(PALETTE)
@@ -110,15 +135,13 @@ def test_label_maps_are_shown_in_their_colours(tmp_path):
 @pytest.mark.parametrize(
     ("name", "size"), [("none", (16, 16)), ("scale_width", (24, 24)), ("crop", (16, 16))]
 )
-def test_the_size_of_the_networks_is_kept_with_the_run(name, size, tmp_path):
-    train(settings_of(name, tmp_path, steps=1), tmp_path / "run")
-    assert RunFolder(tmp_path / "run").settings().data.crop_size == size
+def test_the_size_of_the_networks_is_kept_with_the_run(name, size, trained):
+    assert RunFolder(trained(name).run_dir).settings().data.crop_size == size
 
 
 @pytest.mark.parametrize(("name", "scaled"), [("crop", False), ("scale_width_and_crop", True)])
-def test_runs_on_crops_answer_at_the_images_own_scale(name, scaled, tmp_path):
-    run_dir = tmp_path / "run"
-    train(settings_of(name, tmp_path, steps=2), run_dir)
+def test_runs_on_crops_answer_at_the_images_own_scale(name, scaled, trained, tmp_path):
+    run_dir = trained(name).run_dir
     image = picture(3, 3, "uint8", (21, 30))
     write_image(tmp_path / "photo.png", image)
     (tmp_path / "answer.png").write_bytes(load_file_translator(run_dir)(tmp_path / "photo.png"))
@@ -146,23 +169,25 @@ def test_runs_on_crops_answer_at_the_images_own_scale(name, scaled, tmp_path):
         *(pytest.param(n, marks=pytest.mark.slow) for n in SETS if n != "scale_width_and_crop"),
     ],
 )
-def test_a_resumed_run_ends_with_the_same_bits(name, tmp_path):
-    settings = settings_of(name, tmp_path, steps=5)
-    train(settings, tmp_path / "whole")
-    part = resolve(flags=TINY | SETS[name][1] | {"data": settings.data.data, "steps": 3})
-    train(part, tmp_path / "halves")
-    resume(tmp_path / "halves", steps=5)
-    for one, other in zip(weights(tmp_path / "whole"), weights(tmp_path / "halves"), strict=True):
+def test_a_resumed_run_ends_with_the_same_bits(name, trained, tmp_path):
+    whole = trained(name).run_dir
+    resumed = copy_of(whole, tmp_path)
+    # As if killed in the middle of an epoch, right after the checkpoint of step 2.
+    latest = resumed / "checkpoints" / "checkpoint"
+    latest.write_text(latest.read_text().replace(f'step-{STEPS}"', 'step-2"', 1))
+    for file in latest.parent.glob(f"step-{STEPS}.*"):
+        file.unlink()
+    assert resume(resumed).step == STEPS
+    for one, other in zip(weights(whole), weights(resumed), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
-def test_other_images_than_the_run_began_with_are_refused(tmp_path):
-    settings = settings_of("gray", tmp_path, steps=2)
-    train(settings, tmp_path / "run")
+def test_other_images_than_the_run_began_with_are_refused(trained, tmp_path):
+    run_dir = copy_of(trained("gray").run_dir, tmp_path)
     for file in (tmp_path / "set").rglob("*.png"):
         write_image(file, np.asarray(Image.open(file).convert("RGB")))
     with pytest.raises(UserError, match="gray uint8 to gray uint8 then, RGB uint8 to RGB uint8"):
-        resume(tmp_path / "run", steps=4)
+        resume(run_dir, steps=STEPS + 1)
 
 
 def test_floats_without_a_value_range_are_refused_before_a_run_begins(tmp_path):
@@ -267,9 +292,8 @@ def test_sizes_that_pairs_bring_are_checked_too(size, flags, message, tmp_path):
     assert not (tmp_path / "run" / "config.yaml").exists()
 
 
-def test_an_export_of_a_run_on_crops_takes_crops_and_resizes_nothing(tmp_path):
-    train(settings_of("crop", tmp_path, steps=1), tmp_path / "run")
-    translator = load_translator(tmp_path / "run")
+def test_an_export_of_a_run_on_crops_takes_crops_and_resizes_nothing(trained, tmp_path):
+    translator = load_translator(trained("crop").run_dir)
     assert translator.translate is None
     exported = tf.saved_model.load(str(export_savedmodel(translator, tmp_path / "models")))
     crop = picture(1, 3, "uint8")[np.newaxis]

@@ -1,6 +1,7 @@
 """Updates by other objectives than the usual: who is updated, by what, and what D is shown."""
 
 import functools
+import itertools
 
 import keras
 import numpy as np
@@ -65,9 +66,15 @@ def batch():
     return tf.constant(images[0]), tf.constant(images[1])
 
 
-@pytest.mark.parametrize("update", UPDATES)
-@pytest.mark.parametrize("gan_loss", GAN_LOSSES)
-def test_every_loss_takes_finite_steps_that_change_both_networks(gan_loss, update, batch):
+@pytest.fixture
+def eager():
+    """Runs functions as they are: to compile them takes ten times as long."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+def takes_finite_steps_that_change_both_networks(gan_loss, update, batch):
     networks = make_networks(norm="instance")
     before = weights(networks.generator), weights(networks.discriminator)
     objective = Objective(gan_loss=gan_loss, r1_weight=1.0, feature_matching_weight=1.0)
@@ -79,6 +86,19 @@ def test_every_loss_takes_finite_steps_that_change_both_networks(gan_loss, updat
     for old, model in zip(before, (networks.generator, networks.discriminator), strict=True):
         assert not same(old, model)
         assert all(np.isfinite(w).all() for w in weights(model))
+
+
+@pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize("update", UPDATES)
+@pytest.mark.parametrize("gan_loss", GAN_LOSSES)
+def test_every_loss_takes_finite_steps_that_change_both_networks(gan_loss, update, batch):
+    takes_finite_steps_that_change_both_networks(gan_loss, update, batch)
+
+
+@pytest.mark.parametrize(("gan_loss", "update"), zip(GAN_LOSSES, itertools.cycle(UPDATES)))
+def test_every_loss_does_so_compiled(gan_loss, update, batch):
+    """In one update each, for it takes long."""
+    takes_finite_steps_that_change_both_networks(gan_loss, update, batch)
 
 
 @pytest.mark.slow
@@ -148,6 +168,7 @@ def test_gradient_norms_are_measured_in_one_of_so_many_steps(batch):
         assert norms[2] > 0
 
 
+@pytest.mark.usefixtures("eager")
 def test_without_a_discriminator_the_generator_learns_alone(batch):
     objective = Objective(gan_weight=0.0)
     for update in UPDATES:
@@ -193,10 +214,11 @@ def test_l1_is_measured_without_a_weight_and_moves_nothing():
 
 def judge_with(discriminator, conditional=True):
     """As the networks judge, written out."""
+    features = feature_model(discriminator)
 
     def judge(input_image, image):
         inputs = [input_image, image] if conditional else [image]
-        scales = feature_model(discriminator)(inputs, training=True)
+        scales = features(inputs, training=True)
         return Judgement([s[-1] for s in scales], [s[:-1] for s in scales])
 
     return judge
@@ -297,11 +319,12 @@ def test_d_learns_from_the_pool_and_g_from_its_own_answer(update):
     judge = judge_with(networks.discriminator)
     numbers = pooled_numbers(size, steps)
     assert numbers != list(range(steps))
+    answers = []
     for step, (x, y) in enumerate(pairs):
         losses = update(networks, x, y, tf.constant([0, step], tf.int64), Plan(pool=pool))
-        fake = judge(x, networks.generator(x, training=True))
-        earlier = pairs[numbers[step]][0]
-        pooled = judge(earlier, networks.generator(earlier, training=True))
+        answers.append(networks.generator(x, training=True))
+        fake = judge(x, answers[step])
+        pooled = judge(pairs[numbers[step]][0], answers[numbers[step]])
         expected = 0.5 * vanilla_discriminator_loss(judge(x, y).logits, pooled.logits)
         assert float(losses["discriminator_loss"]) == pytest.approx(float(expected), rel=1e-4)
         adversarial = vanilla_generator_loss(fake.logits)
@@ -321,6 +344,7 @@ def test_a_pool_works_in_compiled_steps(batch):
     assert answers[0] == pytest.approx(answers[1], rel=1e-2)
 
 
+@pytest.mark.usefixtures("eager")
 def test_a_perceptual_weight_wants_its_loss(batch):
     objective = Objective(perceptual_weight=2.0)
     with pytest.raises(ValueError, match="no perceptual loss"):
