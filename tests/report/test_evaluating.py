@@ -19,8 +19,7 @@ TINY = {
     "load_size": 36,
     "crop_size": 32,
     "base_filters": 4,
-    "generator": "resnet_6",
-    "depth": 1,
+    "depth": 3,
     "n_layers": 1,
     "steps": 4,
     "learning_rate": 0.02,
@@ -40,22 +39,29 @@ def run_dir(tmp_path_factory, module_pairs_folder):
 
 
 @pytest.fixture(scope="module")
-def evaluated(tmp_path_factory, run_dir):
+def noisy_run(tmp_path_factory, module_pairs_folder):
+    """With dropout, which small U-Nets have none of."""
+    folder = tmp_path_factory.mktemp("noisy") / "run"
+    return trained(folder, module_pairs_folder, generator="resnet_6", depth=1)
+
+
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory, noisy_run):
     """The folder of an evaluation with diversity and a distribution by a small extractor."""
     folder = tmp_path_factory.mktemp("evaluation")
     extractor = folder / "extractor.keras"
     keras.utils.set_random_seed(0)
     layers = [keras.Input([None, None, 3]), keras.layers.Conv2D(4, 3, strides=2)]
     keras.Sequential(layers).save(extractor)
-    arguments = ["--data", str(run_dir.parent / "many"), "--samples", "3", "--fid"]
-    many = run_dir.parent / "many" / "val"
+    arguments = ["--data", str(noisy_run.parent / "many"), "--samples", "3", "--fid"]
+    many = noisy_run.parent / "many" / "val"
     many.mkdir(parents=True)
     rng = np.random.default_rng(0)
     for number in range(9):
         pair = rng.integers(0, 256, (8, 16, 3), np.uint8).repeat(4, 0).repeat(4, 1)
         Image.fromarray(pair).save(many / f"{number}.png")
     arguments += ["--features", str(extractor), "--output", str(folder / "out")]
-    assert cli.main(["evaluate", str(run_dir), *arguments]) == 0
+    assert cli.main(["evaluate", str(noisy_run), *arguments]) == 0
     return folder / "out"
 
 
@@ -79,8 +85,9 @@ def test_figures_are_those_of_the_validation_in_training(run_dir, tmp_path):
     assert together(document, MEAN_PICTURE).keys() == set(VALIDATED)
 
 
-def test_figures_of_images_are_those_of_what_predict_writes(run_dir, evaluated, tmp_path):
-    data = run_dir.parent / "many" / "val"
+@pytest.mark.slow
+def test_figures_of_images_are_those_of_what_predict_writes(noisy_run, evaluated, tmp_path):
+    data = noisy_run.parent / "many" / "val"
     inputs = tmp_path / "inputs"
     inputs.mkdir()
     targets = {}
@@ -89,7 +96,7 @@ def test_figures_of_images_are_those_of_what_predict_writes(run_dir, evaluated, 
         Image.fromarray(pair[:, :32]).save(inputs / path.name)
         targets[path.stem] = pair[:, 32:] / 255
     predicted = tmp_path / "predicted"
-    assert cli.main(["predict", str(run_dir), str(inputs), "--output", str(predicted)]) == 0
+    assert cli.main(["predict", str(noisy_run), str(inputs), "--output", str(predicted)]) == 0
     rows = {row["image"]: row for row in csv.DictReader((evaluated / "figures.csv").open())}
     assert rows.keys() == targets.keys()
     for name, target in targets.items():
@@ -99,6 +106,7 @@ def test_figures_of_images_are_those_of_what_predict_writes(run_dir, evaluated, 
         assert float(rows[name]["l2"]) == pytest.approx(((answer - target) ** 2).mean(), abs=2e-3)
 
 
+@pytest.mark.slow
 def test_means_and_intervals_are_of_the_images_figures(evaluated):
     document = read_document(evaluated / "evaluation.json")
     rows = list(csv.DictReader((evaluated / "figures.csv").open()))
@@ -111,6 +119,7 @@ def test_means_and_intervals_are_of_the_images_figures(evaluated):
         assert summary.high == pytest.approx(values.mean() + 1.96 * error, abs=0.35 * error)
 
 
+@pytest.mark.slow
 def test_all_images_together(evaluated):
     figures = together(read_document(evaluated / "evaluation.json"))
     assert {"lab_l", "lab_a", "lab_b", "fid", "kid", "diversity_l1", "diversity_std"} <= set(
@@ -123,6 +132,7 @@ def test_all_images_together(evaluated):
     assert figures["diversity_l1"].value > 0
 
 
+@pytest.mark.slow
 def test_a_run_does_not_differ_from_its_copy(run_dir, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(run_dir, copy)
@@ -134,6 +144,7 @@ def test_a_run_does_not_differ_from_its_copy(run_dir, tmp_path):
         assert difference.verdict == "no more than noise"
 
 
+@pytest.mark.slow
 def test_a_better_run_is_called_so(run_dir, module_pairs_folder, tmp_path, capsys):
     # Pairs whose targets are what the first run answers.
     inputs, answers, data = (tmp_path / name for name in ("inputs", "answers", "data"))
@@ -188,6 +199,7 @@ def brightness_judge(tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 def test_the_fcn_score_of_real_photos_is_what_the_judge_sees(labelled, brightness_judge, tmp_path):
     run_dir = trained(tmp_path / "run", labelled, direction="AtoB")
     judge = ["--fcn-score", str(brightness_judge), "--palette", "#ff0000,#0000ff"]
