@@ -175,3 +175,8 @@ def test_both_sides_may_be_label_maps(tmp_path):
     formats = RunFolder(tmp_path / "run").formats()
     assert formats.input == formats.target
     assert formats.input.network_channels == 3
+
+
+def test_evaluate_says_where_the_figures_of_label_maps_are(run, capsys):
+    assert cli.main(["evaluate", str(run[0])]) == 1
+    assert "answers with label maps" in capsys.readouterr().err

@@ -147,7 +147,7 @@ def _conclude(result: "TrainResult") -> int:
     print(f"pictures     {result.run_dir}/samples/latest.png (input | generated | target)")
     print(f"curves       {result.run_dir}/losses.png, {result.run_dir}/metrics.csv")
     print(f"next         tfpix2pix predict {run_dir} {run_dir}/samples/inputs --output pictures")
-    if result.validation:
+    if "ssim" in result.validation:  # the targets are images
         print(f"             tfpix2pix evaluate {run_dir}")
     print(f"             tfpix2pix export {run_dir} --output exports/{result.run_dir.name}")
     return 0

@@ -61,12 +61,19 @@ def load_subjects(run_dirs: Sequence[Path], checkpoint: str, seed: int) -> list[
         seed: of dropout where it is on.
 
     Raises:
-        UserError: there is no such run or checkpoint, or the runs have other sizes or images.
+        UserError: there is no such run or checkpoint, the runs have other sizes or images, or
+            answer with label maps.
     """
     subjects = []
     for run_dir, name in zip(run_dirs, _short_names(run_dirs), strict=True):
         folder = RunFolder(run_dir)
         settings, formats = folder.settings(), folder.formats()
+        if formats.target.palette is not None:
+            raise UserError(
+                f"{run_dir} answers with label maps, and what is measured here is images: its "
+                "pixel accuracy, class accuracy and class IoU are in metrics.csv; it can be the "
+                "judge of other runs, with --fcn-score"
+            )
         step = step_of(find_checkpoint(folder.checkpoints, checkpoint)[0])
         translator = load_translator(run_dir, dropout_at_prediction=None, checkpoint=checkpoint)
         translator.choose_draw(seed, 0)
