@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from tests.training.same_bits import assert_same_bits
 from tfpix2pix.ablation import running
 from tfpix2pix.cli import main as cli
 from tfpix2pix.training.loop import LossRecorder
@@ -60,20 +61,6 @@ def whole(tmp_path_factory, module_pairs_folder):
 
 def table(output):
     return list(csv.DictReader((output / "table.csv").open()))
-
-
-def checkpoint_tensors(run_dir):
-    reader = tf.train.load_checkpoint(str(run_dir / "checkpoints"))
-    own = ("_CHECKPOINTABLE_OBJECT_GRAPH", "save_counter/.ATTRIBUTES/VARIABLE_VALUE")
-    names = reader.get_variable_to_shape_map().keys() - set(own)
-    return {name: reader.get_tensor(name) for name in names}
-
-
-def assert_same_bits(one, other):
-    found, expected = checkpoint_tensors(one), checkpoint_tensors(other)
-    assert found.keys() == expected.keys()
-    for name, values in expected.items():
-        np.testing.assert_array_equal(found[name], values, err_msg=name)
 
 
 def steps_done(run_dir):

@@ -10,6 +10,7 @@ import tensorflow as tf
 import tifffile
 from PIL import Image
 
+from tests.data.loaded_pairs import assert_loads, eagerly, in_tf_data
 from tfpix2pix.config import resolve
 from tfpix2pix.data import detect
 from tfpix2pix.data.formats import RGB, ImageFormat, PairFormat
@@ -155,32 +156,6 @@ WAYS = [
     for name in FORMATS
     if layout in (in_halves, in_two_folders) or name in ("png 16 bit rgb", "tiff 5 channels")
 ]
-
-
-def eagerly(pairs):
-    return [
-        tuple(image.numpy() for image in pairs.load(tf.constant(index, tf.int64)))
-        for index in range(len(pairs))
-    ]
-
-
-def in_tf_data(pairs):
-    dataset = tf.data.Dataset.range(len(pairs)).map(pairs.load)
-    for spec, image_format in zip(
-        dataset.element_spec, (pairs.format.input, pairs.format.target), strict=True
-    ):
-        assert spec.shape.as_list() == [None, None, image_format.channels]
-        assert spec.dtype == image_format.dtype
-    return list(dataset.as_numpy_iterator())
-
-
-def assert_loads(pairs, expected):
-    """Values, shapes and types, eagerly and inside tf.data."""
-    for load in (eagerly, in_tf_data):
-        for found, images in zip(load(pairs), expected, strict=True):
-            for image, wanted in zip(found, images, strict=True):
-                assert image.dtype == wanted.dtype
-                np.testing.assert_array_equal(image, wanted)
 
 
 def broken(pairs, index):

@@ -1,14 +1,16 @@
 """Pairs come out of any TFDS set as they went in, whatever it calls its features and splits."""
 
+import functools
 import json
 import re
 import shutil
 
 import numpy as np
 import pytest
-import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from tests.data import loaded_pairs
+from tests.data.loaded_pairs import eagerly
 from tfpix2pix.config import resolve
 from tfpix2pix.data.builders import loading
 from tfpix2pix.data.formats import RGB, ImageFormat, PairFormat
@@ -18,6 +20,9 @@ from tfpix2pix.errors import SettingsError, UserError
 GRAY_WORDS = ImageFormat(1, "uint16", (0.0, 65535.0))
 DEPTH = ImageFormat(1, "float32", (-4.0, 4.0))
 SIZES = {"train": 3, "validation": 2}
+
+in_tf_data = functools.partial(loaded_pairs.in_tf_data, sizes_may_be_known=True)
+assert_loads = functools.partial(loaded_pairs.assert_loads, sizes_may_be_known=True)
 
 
 def example(split, number):
@@ -108,33 +113,6 @@ def opened(data_dir):
         return open_pairs(SET, split, data_dir=str(data_dir), **features, **settings)
 
     return opened
-
-
-def eagerly(pairs):
-    return [
-        tuple(image.numpy() for image in pairs.load(tf.constant(index, tf.int64)))
-        for index in range(len(pairs))
-    ]
-
-
-def in_tf_data(pairs):
-    dataset = tf.data.Dataset.range(len(pairs)).map(pairs.load)
-    for spec, image_format in zip(
-        dataset.element_spec, (pairs.format.input, pairs.format.target), strict=True
-    ):
-        assert spec.shape.rank == 3
-        assert spec.shape[2] == image_format.channels
-        assert spec.dtype == image_format.dtype
-    return list(dataset.as_numpy_iterator())
-
-
-def assert_loads(pairs, expected):
-    """Values, shapes and types, eagerly and inside tf.data."""
-    for load in (eagerly, in_tf_data):
-        for found, images in zip(load(pairs), expected, strict=True):
-            for image, wanted in zip(found, images, strict=True):
-                assert image.dtype == wanted.dtype
-                np.testing.assert_array_equal(image, wanted)
 
 
 def stored(split, *features):

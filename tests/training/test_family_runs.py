@@ -5,8 +5,8 @@ import csv
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
+from tests.training.same_bits import assert_same_bits, checkpoint_tensors
 from tfpix2pix.config import resolve
 from tfpix2pix.errors import UserError
 from tfpix2pix.losses import LOSS_NAMES
@@ -50,13 +50,6 @@ def settings_of(folder, **flags):
     return resolve(flags=TINY | {"data": str(folder), "steps": 6} | flags)
 
 
-def checkpoint_tensors(run_dir):
-    reader = tf.train.load_checkpoint(str(run_dir / "checkpoints"))
-    names = reader.get_variable_to_shape_map()
-    own = ("_CHECKPOINTABLE_OBJECT_GRAPH", "save_counter/.ATTRIBUTES/VARIABLE_VALUE")
-    return {name: reader.get_tensor(name) for name in names if name not in own}
-
-
 def rows(run_dir):
     return list(csv.DictReader((run_dir / "metrics.csv").open()))
 
@@ -79,11 +72,7 @@ def test_with_everything_on_a_resumed_run_ends_with_the_same_bits(
     state = (checkpoints / "checkpoint").read_text()
     (checkpoints / "checkpoint").write_text(state.replace("step-6", "step-3"))
     resume(tmp_path / "run")
-    resumed = checkpoint_tensors(tmp_path / "run")
-    through = checkpoint_tensors(whole[0])
-    assert resumed.keys() == through.keys()
-    for name, values in through.items():
-        np.testing.assert_array_equal(values, resumed[name], err_msg=name)
+    assert_same_bits(tmp_path / "run", whole[0])
 
 
 def test_the_checkpoint_holds_pool_average_and_spectral_vectors(whole):

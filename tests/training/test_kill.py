@@ -8,9 +8,10 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 import tensorflow as tf
+
+from tests.training.same_bits import assert_same_bits
 
 STEPS = 40
 TINY_FLAGS = (
@@ -50,13 +51,6 @@ def wait_for(condition, process):
         time.sleep(0.001)
     process.kill()
     pytest.fail(f"did not happen: {condition}; the process said {process.communicate()[0]}")
-
-
-def checkpoint_tensors(run_dir):
-    reader = tf.train.load_checkpoint(str(run_dir / "checkpoints"))
-    own = ("_CHECKPOINTABLE_OBJECT_GRAPH", "save_counter/.ATTRIBUTES/VARIABLE_VALUE")
-    names = reader.get_variable_to_shape_map().keys() - set(own)
-    return {name: reader.get_tensor(name) for name in names}
 
 
 def has_step(run_dir: Path, step: int):
@@ -101,10 +95,7 @@ def test_killed_at_any_moment_and_resumed_it_ends_with_the_same_bits(pairs_folde
         process = start(killed, "--resume")
     assert f"done: {STEPS} steps" in finish(process)
 
-    expected, found = checkpoint_tensors(whole), checkpoint_tensors(killed)
-    assert expected.keys() == found.keys()
-    for name, values in expected.items():
-        assert np.array_equal(values, found[name]), name
+    assert_same_bits(killed, whole)
     steps = [line.split(",")[0] for line in (killed / "metrics.csv").read_text().splitlines()[1:]]
     assert steps == [str(step) for step in range(STEPS + 1)]
 

@@ -15,6 +15,7 @@ import pytest
 import tensorflow as tf
 import yaml
 
+from tests.training.same_bits import assert_same_bits, checkpoint_tensors
 from tfpix2pix.config import load_settings, resolve
 from tfpix2pix.errors import UserError
 from tfpix2pix.training import device
@@ -63,20 +64,6 @@ def whole(settings, tmp_path_factory):
 def copy(whole, tmp_path):
     """A copy of that run, which the test may change."""
     return shutil.copytree(whole[0], tmp_path / "run")
-
-
-def checkpoint_tensors(run_dir):
-    reader = tf.train.load_checkpoint(str(run_dir / "checkpoints"))
-    names = reader.get_variable_to_shape_map()
-    # TensorFlow's own count of saves differs, rightly: the resumed run saved once more.
-    own = ("_CHECKPOINTABLE_OBJECT_GRAPH", "save_counter/.ATTRIBUTES/VARIABLE_VALUE")
-    return {name: reader.get_tensor(name) for name in names if name not in own}
-
-
-def assert_same_bits(one, other):
-    assert one.keys() == other.keys()
-    for name, values in one.items():
-        assert np.array_equal(values, other[name]), name
 
 
 def with_train(settings, **changes):
@@ -131,7 +118,7 @@ def test_a_resumed_run_ends_with_the_same_bits(settings, whole, tmp_path):
     train(with_train(settings, steps=3), tmp_path / "halves")
     result = resume(tmp_path / "halves", steps=6)
     assert result.step == 6
-    assert_same_bits(checkpoint_tensors(whole[0]), checkpoint_tensors(tmp_path / "halves"))
+    assert_same_bits(tmp_path / "halves", whole[0])
     assert [row["step"] for row in rows(tmp_path / "halves")] == ["0", "2", "3", "4", "6"]
     assert load_settings(tmp_path / "halves" / "config.yaml") == with_train(settings, jit="off")
 
@@ -142,13 +129,13 @@ def test_alternating_updates_and_a_decaying_learning_rate_resume_to_the_same_bit
 ):
     settings = with_train(settings, update="alternating", lr_schedule="linear", decay_start=0.25)
     train(settings, tmp_path / "run")
-    expected = checkpoint_tensors(tmp_path / "run")
+    shutil.copytree(tmp_path / "run", tmp_path / "whole")
     # As if killed right after the checkpoint of step 4.
     checkpoints = tmp_path / "run" / "checkpoints"
     state = (checkpoints / "checkpoint").read_text()
     (checkpoints / "checkpoint").write_text(state.replace("step-6", "step-4"))
     resume(tmp_path / "run")
-    assert_same_bits(expected, checkpoint_tensors(tmp_path / "run"))
+    assert_same_bits(tmp_path / "run", tmp_path / "whole")
     assert [row["step"] for row in rows(tmp_path / "run")] == ["0", "2", "4", "6"]
     rates = [float(row["learning_rate"]) for row in rows(tmp_path / "run")[1:]]
     assert settings.train.learning_rate > rates[0] > rates[1] > rates[2] == 0  # the next step's
@@ -161,7 +148,7 @@ def test_several_steps_in_one_execution_leave_the_same_run(settings, tmp_path):
     runs = [tmp_path / "single", tmp_path / "several"]
     for run_dir, at_once in zip(runs, (1, 3), strict=True):
         train(with_train(settings, steps_per_execution=at_once, **every), run_dir)
-    assert_same_bits(*(checkpoint_tensors(run_dir) for run_dir in runs))
+    assert_same_bits(*runs)
     timeless, samples = (
         [[row | {"images_per_second": ""} for row in rows(run_dir)] for run_dir in runs],
         [sorted(path.name for path in (run_dir / "samples").iterdir()) for run_dir in runs],
@@ -181,7 +168,7 @@ def test_a_run_of_mixed_precision_learns_and_resumes_to_the_same_bits(
     train(with_train(settings, steps=4), tmp_path / "part")
     resume(tmp_path / "part", steps=6)
     mixed = checkpoint_tensors(tmp_path / "whole")
-    assert_same_bits(checkpoint_tensors(tmp_path / "part"), mixed)
+    assert_same_bits(tmp_path / "part", tmp_path / "whole")
     kernel = next(name for name in mixed if name.startswith("generator/down1_conv"))
     assert mixed[kernel].dtype == np.float32
     exact = checkpoint_tensors(whole[0])[kernel]
@@ -207,13 +194,12 @@ def test_what_auto_came_to_is_kept_for_a_resumed_run(settings, copy, monkeypatch
 def test_a_run_killed_before_its_first_checkpoint_does_the_same_from_its_seed(whole, tmp_path):
     (tmp_path / "config.yaml").write_text((whole[0] / "config.yaml").read_text())
     resume(tmp_path)
-    assert_same_bits(checkpoint_tensors(whole[0]), checkpoint_tensors(tmp_path))
+    assert_same_bits(tmp_path, whole[0])
 
 
-def test_resuming_a_finished_run_changes_nothing(whole):
-    before = checkpoint_tensors(whole[0])
-    assert resume(whole[0]).step == 6
-    assert_same_bits(before, checkpoint_tensors(whole[0]))
+def test_resuming_a_finished_run_changes_nothing(whole, copy):
+    assert resume(copy).step == 6
+    assert_same_bits(copy, whole[0])
 
 
 def test_a_run_cannot_be_shortened(whole):
