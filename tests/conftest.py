@@ -57,3 +57,20 @@ def pairs_folder(tmp_path) -> Path:
 def module_pairs_folder(tmp_path_factory) -> Path:
     """A folder of pairs for all tests of a module, which leave it as it is."""
     return write_pairs(tmp_path_factory.mktemp("module") / "pairs")
+
+
+@pytest.fixture(scope="session")
+def vgg19():
+    """VGG19 without its dense layers, of random weights."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    return keras.applications.VGG19(include_top=False, weights=None)
+
+
+@pytest.fixture(scope="session")
+def vgg19_weights_file(vgg19, tmp_path_factory) -> Path:
+    """Its weights as Keras writes them; 80 MB."""
+    path = tmp_path_factory.mktemp("vgg") / "vgg19.weights.h5"
+    vgg19.save_weights(path)
+    return path

@@ -19,22 +19,8 @@ SIZE = 32
 
 
 @pytest.fixture(scope="module")
-def vgg():
-    keras.utils.set_random_seed(0)
-    return keras.applications.VGG19(include_top=False, weights=None)
-
-
-@pytest.fixture(scope="module")
-def weights_file(vgg, tmp_path_factory):
-    """As Keras writes them; 80 MB."""
-    path = tmp_path_factory.mktemp("vgg") / "vgg19.weights.h5"
-    vgg.save_weights(path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def features(weights_file):
-    return vgg19_features(str(weights_file))
+def features(vgg19_weights_file):
+    return vgg19_features(str(vgg19_weights_file))
 
 
 def images(channels=3, batch=2):
@@ -59,12 +45,12 @@ def expected_loss(vgg, target, generated):
 
 @pytest.mark.parametrize("channels", [3, 1])
 @pytest.mark.parametrize("jit", [False, True])
-def test_the_loss_is_that_of_vgg19s_own_layers(vgg, features, channels, jit):
+def test_the_loss_is_that_of_vgg19s_own_layers(vgg19, features, channels, jit):
     target, generated = images(channels)
     of_three = [np.broadcast_to(i, (*i.shape[:-1], 3)) for i in (target, generated)]
     loss = tf.function(lambda: perceptual_loss(features, target, generated), jit_compile=jit)()
     assert loss.dtype == "float32"
-    assert float(loss) == pytest.approx(expected_loss(vgg, *of_three), rel=1e-4)
+    assert float(loss) == pytest.approx(expected_loss(vgg19, *of_three), rel=1e-4)
 
 
 def test_bgr_images_are_seen_as_the_rgb_ones_they_are(features):
@@ -93,10 +79,10 @@ def test_gradients_flow_to_the_generated_image_alone_and_vgg19_is_frozen(feature
     assert float(perceptual_loss(features, target, target)) == 0
 
 
-def test_low_precision_is_left_to_others(weights_file):
+def test_low_precision_is_left_to_others(vgg19_weights_file):
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
-        features = vgg19_features(str(weights_file))
+        features = vgg19_features(str(vgg19_weights_file))
         assert keras.config.dtype_policy().name == "mixed_bfloat16"
     finally:
         keras.config.set_dtype_policy("float32")
@@ -153,9 +139,9 @@ def test_a_file_that_cannot_be_used_is_named(name, tmp_path):
     assert keras.config.dtype_policy().name == "float32"
 
 
-def test_half_a_file_is_named(weights_file, tmp_path):
+def test_half_a_file_is_named(vgg19_weights_file, tmp_path):
     half = tmp_path / "half.weights.h5"
-    half.write_bytes(weights_file.read_bytes()[:40_000_000])
+    half.write_bytes(vgg19_weights_file.read_bytes()[:40_000_000])
     with pytest.raises(UserError, match=r"half.*Give vgg_weights FILE"):
         vgg19_features(str(half))
 
