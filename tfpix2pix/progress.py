@@ -92,6 +92,7 @@ def short_name(name: str) -> str:
         "l1_loss": "L1",
         "l2_loss": "L2",
         "charbonnier_loss": "Charbonnier",
+        "cross_entropy_loss": "CE",
         "feature_matching_loss": "features",
         "perceptual_loss": "VGG",
         "discriminator_loss": "D",

@@ -194,6 +194,7 @@ def test_presets_are_listed_and_printed(capsys):
         "maps",
         "paper",
         "pytorch",
+        "segmenter",
         "tf-tutorial",
         "torch",
     ]
@@ -202,7 +203,8 @@ def test_presets_are_listed_and_printed(capsys):
 
 
 @pytest.mark.parametrize(
-    "command", ["train", "predict", "export", "prepare", "presets", "import", "ablate"]
+    "command",
+    ["train", "predict", "evaluate", "export", "prepare", "presets", "import", "ablate"],
 )
 def test_every_command_has_help_with_an_example(command, capsys):
     assert cli.main([command, "--help"]) == 0

@@ -58,11 +58,11 @@ def course(monkeypatch):
         states.append(real(*arguments))
         return states[-1]
 
-    def make_validator(*_):
+    def made_up(*_):
         return lambda batches: {"l1": 0.5, "psnr": 9.0, "ssim": figures[states[-1].steps_done]}
 
     monkeypatch.setattr(run_module, "TrainState", remembered)
-    monkeypatch.setattr(reporter, "make_validator", make_validator)
+    monkeypatch.setattr(reporter, "validator", made_up)
     return figures
 
 
@@ -178,7 +178,9 @@ def test_a_run_ends_early_is_finished_and_goes_on_when_told_to(course, settings,
     # Two more: the patience begins anew.
     assert "done: ended early at step 7 of 8: 2 validations without a better ssim" in shown
     assert "--resume --steps N" in shown
-    assert "ssim 0.5 at step 3; use it with predict and export: --checkpoint best" in shown
+    assert (
+        "ssim 0.5 at step 3; use it with predict, export and evaluate: --checkpoint best" in shown
+    )
     assert list(best_paths(run_dir / "checkpoints")) == [3]
 
 

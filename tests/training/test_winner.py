@@ -88,11 +88,11 @@ def test_what_is_added_to_the_loss_is_taken_off_again():
 
 def test_the_warning_names_what_the_run_does_not_have_yet():
     (row,) = rows_of(0.0, accuracy=0.997, steps=50)
-    shown = winner_warning(row, resolve().train)
+    shown = winner_warning(row, resolve())
     assert shown.startswith("step 50: warning: the discriminator has won.")
     assert "100.0% and 99.7%" in shown
     for advice in ("label_smoothing", "diff_augment", "pool_size", "rate below 0.0002"):
         assert advice in shown
     flags = {"gan_loss": "hinge", "diff_augment": "color", "pool_size": 5}
-    shown = winner_warning(row, resolve(flags=flags).train)
+    shown = winner_warning(row, resolve(flags=flags))
     assert not any(name in shown for name in ("label_smoothing", "diff_augment", "pool_size"))

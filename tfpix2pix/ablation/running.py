@@ -16,12 +16,12 @@ from tfpix2pix.ablation.outcomes import (
 from tfpix2pix.ablation.recipe import SHEET, TABLE, TABLE_FOR_READING, Recipe, RecipeSet
 from tfpix2pix.ablation.sheet import Column, comparison_sheet
 from tfpix2pix.ablation.table import csv_table, markdown_table
-from tfpix2pix.config.network_sizes import check_image_size
+from tfpix2pix.config.network_sizes import check_image_size, check_perceptual_size
 from tfpix2pix.errors import SettingsError, UserError
 from tfpix2pix.files import locked, write_atomically
 from tfpix2pix.inference.segmenter import Segmenter
 from tfpix2pix.progress import say
-from tfpix2pix.training.run import resume, train
+from tfpix2pix.training.run import check_patience, resume, train
 from tfpix2pix.training.run_folder import RunFolder
 from tfpix2pix.training.samples import png_bytes
 
@@ -154,9 +154,11 @@ def _caption(recipe: Recipe) -> list[str]:
 
 
 def _check_sizes(recipe_set: RecipeSet, pairs: CommonPairs) -> None:
-    """Refuses recipes whose networks do not take the images, before the first run starts."""
+    """Refuses recipes that do not fit the pairs, before the first run starts."""
     for recipe in recipe_set.recipes:
         try:
             check_image_size(recipe.settings.model, pairs.settings.crop_size)
+            check_perceptual_size(recipe.settings.train, pairs.settings.crop_size)
+            check_patience(recipe.settings.train, is_validated=bool(pairs.baseline))
         except SettingsError as error:
             raise SettingsError(f"{recipe_set.path}: recipe {recipe.name}: {error}") from error

@@ -173,4 +173,4 @@ def _best(result: "TrainResult") -> str:
         return f"{shown}; its weights are not kept: that step was done by an earlier version"
     if result.standing.best_step == result.step:
         return f"{shown}, the last one"
-    return f"{shown}; use it with predict and export: --checkpoint best"
+    return f"{shown}; use it with predict, export and evaluate: --checkpoint best"

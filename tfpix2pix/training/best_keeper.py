@@ -39,7 +39,10 @@ class BestKeeper:
         self._patience = settings.train.patience
         self.standing = standing_of(rows, self._metric, self._patience)
         self.has_run_out = ended_early(rows, self._metric, self._patience, state.steps_done)
-        self.after_checkpoint()
+        self._best_at_checkpoint: int | None = None
+        # Without its rows nobody knows which validation was the best: then none is let go.
+        if rows or state.steps_done == 0:
+            self.after_checkpoint()
 
     def take(self, step: int, figures: Mapping[str, float]) -> Standing | None:
         """Takes the validation of a step, and writes the weights if it is the best.

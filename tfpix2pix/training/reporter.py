@@ -4,6 +4,8 @@ import tensorflow as tf
 
 from tfpix2pix.config import Settings
 from tfpix2pix.data.encoding import encode_image
+from tfpix2pix.evaluation.metrics import TRAINING_METRICS
+from tfpix2pix.evaluation.segmentation import LABEL_METRICS
 from tfpix2pix.evaluation.validation import describe_validation, validator
 from tfpix2pix.files import write_atomically
 from tfpix2pix.progress import Progress
@@ -15,7 +17,6 @@ from tfpix2pix.training.loop import LossRecorder, NonFiniteLossError
 from tfpix2pix.training.objectives import build_objective
 from tfpix2pix.training.pairs_sheet import pairs_sheet
 from tfpix2pix.training.records import (
-    VALIDATION_NAMES,
     MetricsFile,
     Row,
     plot_losses,
@@ -55,16 +56,18 @@ class Reporter:
         for row in rows:
             self._watch.tells(row)  # so that what was told before is not told again
         self._tensorboard = TensorBoard(folder.tensorboard)
-        self._tensorboard.hyperparameters(settings, VALIDATION_NAMES)
+        measured = LABEL_METRICS if data.formats.target.palette else TRAINING_METRICS
+        self._tensorboard.hyperparameters(settings, [f"val_{name}" for name in measured])
         self._validate = validator(state.predictor, data.formats)
         self._names, self._inputs, self._targets = data.sample_pairs(settings.train.sample_pairs)
         self._row: Row = {}
         self.validation: dict[str, float] = {}
+        self._goes_on = False
         train = settings.train
         # In this order: a checkpoint comes last, so that a run resumed from it lacks nothing.
         self._schedule = (
+            (train.validate_every, self.validate),  # first: it may end the run
             (train.log_every, self.log),
-            (train.validate_every, self.validate),
             (train.sample_every, self.draw),
             (train.checkpoint_every, self.save_checkpoint),
         )
@@ -82,6 +85,9 @@ class Reporter:
             if step % every == 0 or last or self.ends_early:
                 action()
         self._write_row()
+        if self._goes_on:  # a checkpoint past its end says that it was told to
+            self._goes_on = False
+            self.save_checkpoint()
 
     def start(self) -> None:
         """Before the first step: some pairs to look at, and how bad untrained networks are."""
@@ -112,6 +118,7 @@ class Reporter:
 
     def train_on(self) -> None:
         """Lets a run that ended early go on, until so many more validations bring nothing."""
+        self._goes_on = self._best.has_run_out
         self._best.has_run_out = False
 
     def log(self) -> None:
@@ -127,7 +134,7 @@ class Reporter:
         self._progress.losses(self._step, losses, images_per_second)
         row = {"step": float(self._step)} | figures
         if self._watch.tells(row):
-            self._progress.say(winner_warning(row, self._settings.train))
+            self._progress.say(winner_warning(row, self._settings))
 
     def validate(self) -> None:
         """Adds the metrics over the whole validation split to the row; keeps the best weights."""

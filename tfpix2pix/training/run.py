@@ -98,8 +98,13 @@ def _absolute(settings: Settings) -> Settings:
     )
 
 
-def _check_patience(settings: TrainSettings, data: RunData) -> None:
-    if settings.patience and data.validation is None:
+def check_patience(settings: TrainSettings, *, is_validated: bool) -> None:
+    """Refuses `patience` where nothing is validated.
+
+    Raises:
+        SettingsError: with the reason.
+    """
+    if settings.patience and not is_validated:
         raise SettingsError(
             "patience counts validations, and there are no held-out pairs to validate with: "
             "leave it out, or give a set with a val or test split"
@@ -123,7 +128,7 @@ def _train(
     train_on: bool = False,
 ) -> TrainResult:
     folder.check_same_data(data.train.pairs)
-    _check_patience(settings.train, data)
+    check_patience(settings.train, is_validated=data.validation is not None)
     total_steps = run_length(settings.train, len(data.train.pairs))
     # The pairs may have decided the size of the networks.
     settings = dataclasses.replace(settings, data=data.settings)

@@ -4,10 +4,10 @@ config.yaml        all settings, resolved
 environment.json   versions, devices, code revision
 data.json          what its images are, how many pairs it trains on, and their fingerprint
 pairs.png          some of the pairs, to look at
-metrics.csv        losses, and validation figures
+metrics.csv        losses, the balance of the networks, and validation figures
 losses.png         the same as curves
 samples/           grids of input | generated | target; inputs/ holds the inputs alone
-checkpoints/       the last few, each complete
+checkpoints/       the last few, each complete; best/ holds the weights of the best validation
 tensorboard/       if TensorBoard is installed
 """
 

@@ -7,7 +7,7 @@ it errs now and then: at chance the loss is 1.39 (vanilla), 0.5 (lsgan) or 2 (hi
 
 import math
 
-from tfpix2pix.config import TrainSettings
+from tfpix2pix.config import Settings
 from tfpix2pix.losses.gan import GAN_LOSSES
 from tfpix2pix.losses.objective import Objective
 from tfpix2pix.training.records import Row
@@ -70,16 +70,18 @@ class WinnerWatch:
         return loss / self._scales - least
 
 
-def winner_warning(row: Row, settings: TrainSettings) -> str:
+def winner_warning(row: Row, settings: Settings) -> str:
     """What is the matter, and what usually helps that the run does not have yet."""
-    helps = []
-    if GAN_LOSSES[settings.gan_loss].has_labels and not settings.label_smoothing:
+    helps, train = [], settings.train
+    if GAN_LOSSES[train.gan_loss].has_labels and not train.label_smoothing:
         helps.append("label_smoothing 0.1")
-    if not settings.diff_augment:
-        helps.append("diff_augment color,translation,cutout")
-    if not settings.pool_size:
+    if not train.diff_augment:
+        # Classes have no colours.
+        color = "" if settings.data.target_encoding == "labels" else "color,"
+        helps.append(f"diff_augment {color}translation,cutout")
+    if not train.pool_size:
         helps.append("pool_size 50")
-    rate = settings.discriminator_learning_rate or settings.learning_rate
+    rate = train.discriminator_learning_rate or train.learning_rate
     helps.append(f"a discriminator_learning_rate below {rate:g}")
     return (
         f"step {row['step']:.0f}: warning: the discriminator has won. For {WON_STEPS} steps and "
