@@ -5,7 +5,8 @@ import io
 import pytest
 
 from tfpix2pix import progress
-from tfpix2pix.progress import Progress, track
+from tfpix2pix.losses import LOSS_NAMES
+from tfpix2pix.progress import Progress, short_name, track
 
 LOSSES = {"generator_loss": 12.5, "l1_loss": 0.25}
 
@@ -74,3 +75,7 @@ def test_track_tells_from_time_to_time(monkeypatch):
     stream = io.StringIO()
     list(track(range(4), 4, "image", stream))
     assert stream.getvalue() == "2/4 images 0.111/s 0:18 left\n4/4 images 0.111/s 0:00 left\n"
+
+
+def test_every_loss_has_a_short_name():
+    assert [name for name in LOSS_NAMES if short_name(name) == name] == []

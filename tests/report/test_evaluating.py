@@ -26,6 +26,7 @@ TINY = {
     "sample_pairs": 1,
 }
 VALIDATED = ("l1", "psnr", "ssim")
+SCORES = ("pixel_accuracy", "class_accuracy", "class_iou")
 
 
 def trained(folder, data, **flags):
@@ -208,7 +209,7 @@ def test_the_fcn_score_of_real_photos_is_what_the_judge_sees(labelled, brightnes
     document = read_document(tmp_path / "out" / "evaluation.json")
     real, generated = together(document, REAL), together(document)
     # The judge knows these photos by heart.
-    assert {real[name].value for name in ("pixel_accuracy", "class_accuracy", "class_iou")} == {1}
+    assert {real[name].value for name in SCORES} == {1}
     assert 0 < generated["pixel_accuracy"].value < 1
 
 
@@ -246,3 +247,52 @@ def test_a_broken_pair_is_named(run_dir, module_pairs_folder, tmp_path, capsys):
     assert cli.main(["evaluate", str(run_dir), *arguments]) == 1
     assert "7.png" in capsys.readouterr().err
     assert not any(output.glob("*"))
+
+
+def test_runs_of_other_directions_are_not_compared(run_dir, tmp_path, capsys):
+    other = tmp_path / "other"
+    shutil.copytree(run_dir, other)
+    text = (other / "config.yaml").read_text()
+    (other / "config.yaml").write_text(text.replace("direction: AtoB", "direction: BtoA"))
+    assert cli.main(["evaluate", str(run_dir), str(other)]) == 1
+    assert "they answer other questions" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_set_of_runs_has_the_fcn_score_in_its_table(labelled, brightness_judge, tmp_path):
+    recipes = tmp_path / "set.yaml"
+    recipes.write_text("options: {loss: {L1: {train: {gan_weight: 0}}, L1+cGAN: {}}}\n")
+    output = tmp_path / "out"
+    flags = [f"--{name.replace('_', '-')}={value}" for name, value in TINY.items()]
+    judge = ["--fcn-score", str(brightness_judge), "--judge-palette", "#ff0000,#0000ff"]
+    arguments = [str(recipes), "--data", str(labelled), "--output", str(output), *flags, *judge]
+    assert cli.main(["ablate", *arguments]) == 0
+    rows = {row["run"]: row for row in csv.DictReader((output / "table.csv").open())}
+    assert {float(rows["real photos"][name]) for name in SCORES} == {1}
+    assert not rows["mean training picture"]["class_iou"]
+    for run in ("L1", "L1+cGAN"):
+        assert cli.main(["evaluate", str(output / run), *judge_of(judge)]) == 0
+        (place,) = (output / run / "evaluation").iterdir()
+        figures = together(read_document(place / "evaluation.json"))
+        for name in SCORES:
+            assert float(rows[run][name]) == pytest.approx(figures[name].value, abs=1e-5)
+
+
+def judge_of(flags):
+    """As `evaluate` takes it."""
+    return ["--palette" if flag == "--judge-palette" else flag for flag in flags]
+
+
+@pytest.mark.slow
+def test_the_score_is_of_each_runs_own_answers(labelled, brightness_judge, run_dir, tmp_path):
+    dark = trained(tmp_path / "dark", labelled, steps=1, learning_rate=1e-6)
+    judge = ["--fcn-score", str(brightness_judge), "--palette", "#ff0000,#0000ff"]
+    both = ["--data", str(labelled), *judge, "--output", str(tmp_path / "both")]
+    assert cli.main(["evaluate", str(run_dir), str(dark), *both]) == 0
+    document = read_document(tmp_path / "both" / "evaluation.json")
+    for run, number in ((run_dir, 0), (dark, 1)):
+        alone = ["--data", str(labelled), *judge, "--output", str(tmp_path / str(number))]
+        assert cli.main(["evaluate", str(run), *alone]) == 0
+        single = together(read_document(tmp_path / str(number) / "evaluation.json"))
+        found = {f.name: f for f in document.runs[number].figures if f.pictures == "generated"}
+        assert {n: found[n].value for n in SCORES} == {n: single[n].value for n in SCORES}

@@ -158,7 +158,7 @@ def test_a_best_that_the_resumed_run_does_not_reach_is_forgotten(course, setting
 @pytest.mark.slow
 def test_a_run_ends_early_is_finished_and_goes_on_when_told_to(course, settings, tmp_path, capsys):
     settings = resolve(
-        flags=TINY | {"data": settings.data.data, "patience": 2, "steps": 9, "log_every": 1}
+        flags=TINY | {"data": settings.data.data, "patience": 2, "steps": 9, "log_every": 2}
     )
     run_dir = tmp_path / "run"
     result = train(settings, run_dir)
@@ -167,12 +167,20 @@ def test_a_run_ends_early_is_finished_and_goes_on_when_told_to(course, settings,
     assert result.baseline  # as at the end of any run
     assert find_checkpoint(run_dir / "checkpoints", "latest")[0].endswith("step-5")
     assert (run_dir / "samples" / "step_0000005.png").exists()
+    # The losses since step 4 are there, though no row was due.
+    assert MetricsFile(run_dir / "metrics.csv").read()[-1].keys() >= {"l1_loss", "val_ssim"}
     metrics = (run_dir / "metrics.csv").read_bytes()
 
     again = resume(run_dir)
     assert (again.step, again.ended_early) == (5, True)
     assert (run_dir / "metrics.csv").read_bytes() == metrics
 
+    # Killed after a step, it still knows that it was told to train on.
+    with killed_at(MetricsFile, "append", 2):
+        resume(run_dir, steps=8)
+    assert resume(run_dir).step > 5
+    shutil.rmtree(run_dir)
+    train(settings, run_dir)
     assert cli.main(["train", "--run-dir", str(run_dir), "--resume", "--steps", "8"]) == 0
     shown = capsys.readouterr().out
     # Two more: the patience begins anew.
@@ -181,6 +189,16 @@ def test_a_run_ends_early_is_finished_and_goes_on_when_told_to(course, settings,
     assert (
         "ssim 0.5 at step 3; use it with predict, export and evaluate: --checkpoint best" in shown
     )
+    assert list(best_paths(run_dir / "checkpoints")) == [3]
+
+
+@pytest.mark.slow
+def test_the_best_outlives_a_metrics_file_that_was_lost(course, settings, tmp_path):
+    run_dir = tmp_path / "run"
+    train(settings, run_dir)
+    assert list(best_paths(run_dir / "checkpoints")) == [3]
+    (run_dir / "metrics.csv").unlink()
+    resume(run_dir)
     assert list(best_paths(run_dir / "checkpoints")) == [3]
 
 

@@ -21,6 +21,7 @@ from tfpix2pix.errors import SettingsError, UserError
 from tfpix2pix.files import locked, write_atomically
 from tfpix2pix.inference.segmenter import Segmenter
 from tfpix2pix.progress import say
+from tfpix2pix.report.fcn_score import check_judged
 from tfpix2pix.training.run import check_patience, resume, train
 from tfpix2pix.training.run_folder import RunFolder
 from tfpix2pix.training.samples import png_bytes
@@ -68,6 +69,8 @@ def run_set(
     with locked(output / ".lock", in_use):
         pairs = open_common_pairs(recipe_set.recipes[0].settings)
         _check_sizes(recipe_set, pairs)
+        if judge is not None:
+            _check_judge(judge, pairs)
         return _Running(recipe_set, output, pairs, judge).run(names)
 
 
@@ -162,3 +165,12 @@ def _check_sizes(recipe_set: RecipeSet, pairs: CommonPairs) -> None:
             check_patience(recipe.settings.train, is_validated=bool(pairs.baseline))
         except SettingsError as error:
             raise SettingsError(f"{recipe_set.path}: recipe {recipe.name}: {error}") from error
+
+
+def _check_judge(judge: Segmenter, pairs: CommonPairs) -> None:
+    if not pairs.baseline:
+        raise UserError(
+            f"--fcn-score judges answers to held-out pairs, and {pairs.training.origin} has none: "
+            "leave it out, or give a set with a val or test split"
+        )
+    check_judged(judge, pairs.formats, pairs.settings.crop_size)

@@ -53,6 +53,8 @@ def run(arguments: argparse.Namespace) -> int:
     from tfpix2pix.data.sources import check_source
 
     recipe_set = load_recipes(arguments.set, given_settings(arguments))
+    if arguments.judge_palette is not None and arguments.fcn_score is None:
+        raise SettingsError("--judge-palette is for --fcn-score: give that too")
     names = _names(arguments.only, recipe_set)
     check_unchanged(recipe_set, arguments.output)
     if arguments.dry_run:
@@ -65,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     judge = None
     if arguments.fcn_score is not None:
-        judge = load_judge(arguments.fcn_score, arguments.judge_palette)
+        judge = load_judge(arguments.fcn_score, arguments.judge_palette, "--judge-palette")
     try:
         return _conclude(run_set(recipe_set, arguments.output, names, judge), arguments.output)
     except KeyboardInterrupt:  # between runs, or pressed twice

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tfpix2pix.cli.parsing import add_checkpoint_flag, add_judge_flags, count, seed
+from tfpix2pix.cli.parsing import add_checkpoint_flag, add_judge_flags, count, seed, several
 from tfpix2pix.cli.quiet import tensorflow_imported_quietly
 from tfpix2pix.errors import SettingsError
 
@@ -58,16 +58,19 @@ def _add_metrics(group: argparse._ArgumentGroup) -> None:
     add_judge_flags(group)
     group.add_argument("--fid", action="store_true", help="FID and KID")
     group.add_argument(
-        "--inception-weights", type=Path, metavar="FILE", help="for --fid, instead of a download"
+        "--inception-weights", metavar="FILE", help="for --fid, instead of a download"
     )
     group.add_argument(
-        "--features", type=Path, metavar="MODEL", help="for --fid, a .keras model instead of it"
+        "--features",
+        type=Path,
+        metavar="MODEL",
+        help="for --fid, a .keras model instead of it, of images in [-1, 1]",
     )
     group.add_argument(
         "--lpips", type=Path, nargs=2, metavar=("VGG16", "HEADS"), help="LPIPS, with these weights"
     )
     group.add_argument(
-        "--samples", type=count, metavar="N", help="diversity of N answers with dropout on"
+        "--samples", type=several, metavar="N", help="diversity of N answers with dropout on"
     )
     group.add_argument(
         "--thumbnail",
@@ -85,7 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     for run_dir in arguments.run_dirs:
         RunFolder(run_dir).settings()  # is there one? Said before the slow import
-    from tfpix2pix.report.options import EvaluationOptions
+    from tfpix2pix.report.options import IMAGENET, EvaluationOptions
 
     options = EvaluationOptions(
         data=arguments.data,
@@ -96,7 +99,7 @@ def run(arguments: argparse.Namespace) -> int:
         judge=arguments.fcn_score,
         palette=arguments.palette,
         fid=arguments.fid,
-        inception_weights=arguments.inception_weights,
+        inception_weights=arguments.inception_weights or IMAGENET,
         features=arguments.features,
         lpips=tuple(arguments.lpips) if arguments.lpips else None,
         samples=arguments.samples or 0,
@@ -111,7 +114,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    """Refuses flags that do not go together."""
+    """Refuses flags that do not go together, and files that are not there."""
+    from tfpix2pix.data.sources import kind_of
+
     if len(arguments.run_dirs) > 2:
         raise SettingsError(
             f"one run is evaluated, or two are compared: {len(arguments.run_dirs)} are given"
@@ -121,6 +126,11 @@ def _check(arguments: argparse.Namespace) -> None:
             raise SettingsError(f"--{flag.replace('_', '-')} is for --fid: give that too")
     if arguments.inception_weights is not None and arguments.features is not None:
         raise SettingsError("--features takes the place of InceptionV3: leave one of the two out")
+    for path in (arguments.features, *(arguments.lpips or ())):
+        if path is not None and not path.is_file():
+            raise SettingsError(f"there is no file {path}")
+    if arguments.data is not None:
+        kind_of(arguments.data)
     if arguments.palette is not None and arguments.fcn_score is None:
         raise SettingsError("--palette is for --fcn-score: give that too")
 
@@ -149,10 +159,11 @@ def _conclude(folder: Path, document: "Document") -> None:
 
 def _line(label: str, figure: "Summary | Figure", form: "Metric | Figure") -> str:
     """`  SSIM       0.612  (0.590 to 0.633)`."""
-    value, low, high = (
+    value, low, high, error = (
         None if number is None else f"{number:.{form.digits}f}"
-        for number in (figure.value, figure.low, figure.high)
+        for number in (figure.value, figure.low, figure.high, getattr(figure, "error", None))
     )
     shown = f"{value} {form.unit}".rstrip()
     interval = "" if low is None or high is None else f"({low} to {high})"
+    interval = interval if error is None else f"± {error}"
     return f"  {label:<36} {shown:<10} {interval}".rstrip()

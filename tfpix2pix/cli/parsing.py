@@ -92,7 +92,8 @@ def add_judge_flags(parser: argparse._ActionsContainer, palette: str = "palette"
         "--fcn-score",
         type=Path,
         metavar="JUDGE",
-        help="the paper's FCN-score, by a run of preset segmenter or a .keras model",
+        help="the paper's FCN-score, by a run of preset segmenter or a .keras "
+        "model of RGB in [0, 1]",
     )
     parser.add_argument(
         f"--{palette.replace('_', '-')}",
@@ -104,6 +105,11 @@ def add_judge_flags(parser: argparse._ActionsContainer, palette: str = "palette"
 def count(text: str) -> int:
     """The type of a flag that takes a whole number of at least 1."""
     return _whole_number(text, least=1)
+
+
+def several(text: str) -> int:
+    """The type of a flag that takes a whole number of at least 2."""
+    return _whole_number(text, least=2)
 
 
 def seed(text: str) -> int:

@@ -14,6 +14,7 @@ from tfpix2pix.data.formats import Colour
 from tfpix2pix.data.images import likeliest_class, unit_to_network_range
 from tfpix2pix.errors import UserError
 from tfpix2pix.inference.translator import load_translator
+from tfpix2pix.models.pretrained import UNREADABLE
 from tfpix2pix.training.run_folder import RunFolder
 
 KERAS_SUFFIX = ".keras"
@@ -115,9 +116,11 @@ def _of_keras_model(path: Path, value_range: tuple[float, float]) -> Segmenter:
     try:
         model = keras.saving.load_model(path, compile=False)
     # What a file that is no model, or one of unknown layers, makes Keras raise.
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        reason = str(error).splitlines()[0]
+    except (*UNREADABLE, TypeError) as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise UserError(f"{path} cannot be loaded as a Keras model: {reason}") from error
+    if not getattr(model, "inputs", None):
+        raise UserError(f"{path} is a model that does not say what it takes: expected a built one")
     shapes = model.input_shape, model.output_shape
     # Of several inputs or outputs it is a list of shapes.
     if any(len(shape) != 4 or isinstance(shape[0], tuple) for shape in shapes) or (

@@ -9,20 +9,30 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
+from tfpix2pix.data.pairs import plain_reason
+from tfpix2pix.data.sources import IMPORTED
 from tfpix2pix.errors import UserError
 from tfpix2pix.evaluation.baseline import mean_image_figures
+from tfpix2pix.evaluation.distribution import few_images_warning
 from tfpix2pix.evaluation.intervals import bootstrap, compare_runs, mean
 from tfpix2pix.evaluation.lpips import lpips_metric
 from tfpix2pix.evaluation.metrics import METRICS, ImageMetric, measurable
 from tfpix2pix.report import document as form
 from tfpix2pix.report.document import Document
-from tfpix2pix.report.fcn_score import load_judge
+from tfpix2pix.report.fcn_score import check_judged, load_judge
 from tfpix2pix.report.figure_of import figure_of
 from tfpix2pix.report.looking import BATCH_SIZE, ImageFigures, look_at_pairs
 from tfpix2pix.report.options import EvaluationOptions
 from tfpix2pix.report.set_metrics import set_metrics
-from tfpix2pix.report.subjects import Subject, TestPairs, load_subjects, open_test_pairs
+from tfpix2pix.report.subjects import (
+    Subject,
+    TestPairs,
+    load_subjects,
+    open_test_pairs,
+    other_pairs,
+)
 from tfpix2pix.report.writing import writing_report
 from tfpix2pix.training.datasets import open_run_data
 from tfpix2pix.training.records import PANELS, MetricsFile
@@ -53,23 +63,49 @@ def evaluate(
     subjects = load_subjects(run_dirs, options.checkpoint, options.seed)
     pairs = open_test_pairs(subjects[0], options.data, options.split, options.limit)
     folder = output or _default_folder(subjects, pairs)
-    metrics = measurable(_shape(subjects[0]))
-    if options.lpips is not None:
-        metrics["lpips"] = lpips_metric(*options.lpips)
+    metrics = _image_metrics(subjects[0], options)
     judge = None if options.judge is None else load_judge(options.judge, options.palette)
-    together = set_metrics(subjects, pairs, options, judge, metrics.get("lpips"))
+    if judge is not None:
+        check_judged(judge, subjects[0].formats, subjects[0].translator.size)
+    # What may fail comes before the long pass, which would be lost.
+    curves = [_curves(MetricsFile(subject.folder.metrics).read()) for subject in subjects]
+    baseline, why_not = _baseline(subjects[0], pairs)
     with writing_report(folder, longest=options.thumbnail) as report:
+        together = set_metrics(subjects, pairs, options, judge, metrics.get("lpips"))
         palette = judge.palette if judge else None
         figures = look_at_pairs(subjects, pairs, metrics, together, report, palette)
-        baseline, why_not = _baseline(subjects[0], pairs)
         found = [
             [*baseline, *(figure for metric in together for figure in metric.figures(number))]
             for number in range(len(subjects))
         ]
-        document = report.finish(
-            _document(subjects, pairs, metrics, figures, found, why_not, options)
-        )
+        warnings = [*other_pairs(subjects), *why_not, *_few_images(pairs.count, options)]
+        runs = [
+            _run(subject, own, metrics, rest, lines, options.seed)
+            for subject, own, rest, lines in zip(subjects, figures, found, curves, strict=True)
+        ]
+        comparison = _comparison(subjects, metrics, figures, options.seed)
+        document = report.finish(_document(subjects, pairs, metrics, runs, comparison, warnings))
     return folder, document
+
+
+def _image_metrics(subject: Subject, options: EvaluationOptions) -> dict[str, ImageMetric]:
+    """Those that can measure the run's answers.
+
+    Raises:
+        UserError: LPIPS is wanted and cannot.
+    """
+    metrics = measurable(_shape(subject))
+    if options.lpips is not None:
+        wanted = {"lpips": lpips_metric(*options.lpips)}
+        found = measurable(_shape(subject), wanted)
+        if not found:
+            raise UserError(
+                "--lpips measures RGB or gray images of 16 pixels a side or more, and the targets "
+                f"are {subject.formats.target.describe()} of "
+                f"{'x'.join(map(str, subject.translator.size))}: leave it out"
+            )
+        metrics |= found
+    return metrics
 
 
 def _shape(subject: Subject) -> tuple[int, int, int]:
@@ -78,18 +114,22 @@ def _shape(subject: Subject) -> tuple[int, int, int]:
 
 def _default_folder(subjects: Sequence[Subject], pairs: TestPairs) -> Path:
     first, *others = subjects
-    against = "".join(f"_against_{other.name.replace('/', '_')}" for other in others)
-    return first.folder.path / "evaluation" / f"{pairs.split}_step_{first.step}{against}"
+    parts = [pairs.split, f"step_{first.step}"]
+    if pairs.settings.data != first.settings.data.data:
+        parts.append(f"of_{Path(pairs.settings.data).name}")
+    if pairs.count < len(pairs.pairs):
+        parts.append(f"first_{pairs.count}")
+    parts += [f"against_{other.name.replace('/', '_')}" for other in others]
+    return first.folder.path / "evaluation" / "_".join(parts)
 
 
 def _document(
     subjects: Sequence[Subject],
     pairs: TestPairs,
     metrics: Mapping[str, ImageMetric],
-    figures: Sequence[ImageFigures],
-    together: Sequence[Sequence[form.Figure]],
+    runs: Sequence[form.Run],
+    comparison: form.Comparison | None,
     warnings: Sequence[str],
-    options: EvaluationOptions,
 ) -> Document:
     names = " and ".join(subject.name for subject in subjects)
     return Document(
@@ -98,14 +138,11 @@ def _document(
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         metrics=tuple(_metric(name, metric) for name, metric in metrics.items()),
         main_metric=MAIN_METRIC if MAIN_METRIC in metrics else next(iter(metrics)),
-        runs=tuple(
-            _run(subject, own, metrics, rest, options.seed)
-            for subject, own, rest in zip(subjects, figures, together, strict=True)
-        ),
-        comparison=_comparison(subjects, metrics, figures, options.seed),
+        runs=tuple(runs),
+        comparison=comparison,
         panels=tuple(form.Panel(title, panel) for title, panel in PANELS.items()),
         facts=_facts(pairs, subjects[0]),
-        warnings=(*warnings, *_few_images(pairs.count)),
+        warnings=tuple(warnings),
     )
 
 
@@ -118,6 +155,7 @@ def _run(
     figures: ImageFigures,
     metrics: Mapping[str, ImageMetric],
     together: Sequence[form.Figure],
+    curves: dict[str, tuple[tuple[float, float], ...]],
     seed: int,
 ) -> form.Run:
     return form.Run(
@@ -131,7 +169,7 @@ def _run(
             for name, values in figures.items()
         ),
         figures=tuple(together),
-        curves=_curves(MetricsFile(subject.folder.metrics).read()),
+        curves=curves,
     )
 
 
@@ -145,9 +183,10 @@ def _summary(name: str, values: np.ndarray, seed: int) -> form.Summary:
 def _environment(path: Path) -> dict[str, Any]:
     """What the run wrote down; nothing where the file is gone, as it only describes."""
     try:
-        return json.loads(path.read_text())
+        found = json.loads(path.read_text())
     except (OSError, ValueError):
         return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _curves(rows: Sequence[Mapping[str, float]]) -> dict[str, tuple[tuple[float, float], ...]]:
@@ -213,21 +252,31 @@ def _facts(pairs: TestPairs, subject: Subject) -> dict[str, str]:
     return facts
 
 
-def _few_images(count: int) -> tuple[str, ...]:
-    if count >= FEW_IMAGES:
-        return ()
-    return (f"{count} images are few: intervals from so few are too narrow",)
+def _few_images(count: int, options: EvaluationOptions) -> list[str]:
+    warning = few_images_warning(count) if options.fid else None
+    warnings = [] if warning is None else [warning]
+    if count == 1:
+        return [*warnings, "one image: there are no intervals, and two runs cannot be compared"]
+    if count < FEW_IMAGES:
+        warnings.append(f"{count} images are few: intervals from so few are too narrow")
+    return warnings
 
 
 def _baseline(subject: Subject, pairs: TestPairs) -> tuple[list[form.Figure], list[str]]:
     """What always answering with the mean training picture gives, or why that is not known."""
     target = subject.formats.target
+    unknown = "the mean training picture is not known"
+    if subject.settings.data.data == IMPORTED:
+        return [], [f"{unknown}: the weights were imported, and their training pairs are not here"]
     try:
         data = open_run_data(dataclasses.replace(subject.settings.data, cache_gib=0))
+        subject.folder.check_same_data(data.train.pairs)
+        training, test = data.plain_training_batches(), pairs.batches(BATCH_SIZE)
+        figures = mean_image_figures(training, test, target)
     except UserError as error:
-        return [], [f"the mean training picture is not known: {error}"]
-    training, test = data.plain_training_batches(), pairs.batches(BATCH_SIZE)
-    figures = mean_image_figures(training, test, target)
+        return [], [f"{unknown}: {error}"]
+    except tf.errors.OpError as error:
+        return [], [f"{unknown}: {plain_reason(error)}"]
     return [
         figure_of(name, METRICS[name], value, group="For scale", pictures=form.MEAN_PICTURE)
         for name, value in figures.items()

@@ -7,10 +7,14 @@ import numpy as np
 import tensorflow as tf
 
 from tfpix2pix.config import resolve
-from tfpix2pix.data.formats import palette_colours
+from tfpix2pix.data.formats import PairFormat, palette_colours
 from tfpix2pix.data.images import to_unit_range
 from tfpix2pix.errors import UserError
-from tfpix2pix.evaluation.segmentation import LABEL_METRICS, confusion_matrices
+from tfpix2pix.evaluation.segmentation import (
+    LABEL_METRICS,
+    confusion_matrices,
+    segmentation_figures,
+)
 from tfpix2pix.inference.segmenter import Segmenter, load_segmenter
 from tfpix2pix.report.document import GENERATED, REAL, Figure
 from tfpix2pix.report.figure_of import figure_of, interval_or_none
@@ -46,6 +50,14 @@ class FcnScore:
             for name in LABEL_METRICS
         ]
 
+    def values(self, run: int) -> tuple[dict[str, float], dict[str, float]]:
+        """By metric, of the answers of a run and of the real photos."""
+        generated, real = (
+            segmentation_figures(np.concatenate(matrices).sum(axis=0))
+            for matrices in (self._generated[run], self._real)
+        )
+        return generated, real
+
     def _figure(self, name: str, matrices: np.ndarray, pictures: str) -> Figure:
         metric = LABEL_METRICS[name]
         value = float(metric.function(matrices.sum(axis=0)))
@@ -55,27 +67,32 @@ class FcnScore:
         )
 
 
-def load_judge(place: Path, colours: str | None = None) -> Segmenter:
+def load_judge(place: Path, colours: str | None = None, flag: str = "--palette") -> Segmenter:
     """The judge with the colours of its classes.
 
     Args:
         place: a run folder of a segmenter, or a .keras model.
-        colours: of the label maps, as `--palette` takes them; a run knows its own.
+        colours: of the label maps, as `--palette` takes them, for a .keras model.
+        flag: that gives the colours.
 
     Raises:
-        UserError: there is no such segmenter, or the colours are missing or not as many as its
-            classes.
+        UserError: there is no such segmenter, or the colours are missing, not as many as its
+            classes, or not its own.
         SettingsError: the palette cannot be read.
     """
     judge = load_segmenter(place)
     palette = judge.palette
+    if palette is not None and colours is not None:
+        raise UserError(
+            f"{flag}: {place} is a run, which knows the colours of its classes: leave it out"
+        )
     if colours is not None:
         flags = {"input_encoding": "labels", "palette": colours}
         palette = palette_colours(resolve(flags=flags).data)
     if palette is None:
         raise UserError(
             f"--fcn-score {place}: which colours do its {judge.classes} classes have in "
-            "the label maps? Give --palette: cmp, or #RRGGBB,#RRGGBB,..."
+            "the label maps? Give {flag}: cmp, or #RRGGBB,#RRGGBB,..."
         )
     if len(palette) != judge.classes:
         raise UserError(
@@ -83,6 +100,36 @@ def load_judge(place: Path, colours: str | None = None) -> Segmenter:
             f"has {len(palette)} colours: give one for each class, in their order"
         )
     return dataclasses.replace(judge, palette=palette)
+
+
+def check_judged(judge: Segmenter, formats: PairFormat, size: tuple[int, int]) -> None:
+    """Refuses images that the judge cannot judge, before anything slow.
+
+    Args:
+        judge: with the colours of its classes.
+        formats: of the runs' images.
+        size: height and width of the answers.
+
+    Raises:
+        UserError: with what is expected.
+    """
+    source, target = formats.input, formats.target
+    if target.palette is not None or target.channels != 3:
+        raise UserError(
+            f"--fcn-score judges RGB photos, and the targets are {target.describe()}: leave it out"
+        )
+    if source.channels != 3 or source.dtype != "uint8":
+        raise UserError(
+            "--fcn-score goes by the label maps that the answers are made from, RGB of 8 bits, and "
+            f"the inputs are {source.describe()}: leave it out"
+        )
+    try:
+        judge(tf.zeros((1, *size, 3)))
+    except (tf.errors.OpError, ValueError, TypeError) as error:
+        raise UserError(
+            f"--fcn-score: the judge does not take images of {size[0]}x{size[1]}: give one that "
+            "does, such as a run of preset segmenter"
+        ) from error
 
 
 def fcn_scores(run_dir: Path, judge: Segmenter) -> tuple[dict[str, float], dict[str, float]]:
@@ -104,7 +151,4 @@ def fcn_scores(run_dir: Path, judge: Segmenter) -> tuple[dict[str, float], dict[
     for inputs, targets, labels in batches_of(pairs, judge.palette):
         target_images = to_unit_range(targets, subject.formats.target)
         score.add(Batch(inputs, target_images, [subject.answer_in_unit_range(inputs)], labels))
-    found: dict[str, dict[str, float]] = {GENERATED: {}, REAL: {}}
-    for figure in score.figures(0):
-        found[figure.pictures][figure.name] = figure.value
-    return found[GENERATED], found[REAL]
+    return score.values(0)

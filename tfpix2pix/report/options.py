@@ -5,6 +5,9 @@ from pathlib import Path
 
 from tfpix2pix.report.thumbnails import LONGEST
 
+# What stands for weights that Keras downloads; `models.pretrained` has it too, with TensorFlow.
+IMAGENET = "imagenet"
+
 
 @dataclasses.dataclass(frozen=True)
 class EvaluationOptions:
@@ -19,7 +22,7 @@ class EvaluationOptions:
         judge: for the FCN-score, a run folder of a segmenter, or a .keras model.
         palette: colours of the label maps, for a .keras judge.
         fid: whether FID and KID are measured.
-        inception_weights: for them, a file instead of a download.
+        inception_weights: for them, a file, or `imagenet` to download them.
         features: for them, a .keras model instead of InceptionV3.
         lpips: for LPIPS, files of VGG16's weights and of the linear heads.
         samples: for the diversity, how many answers to each input; 0: it is not measured.
@@ -34,7 +37,7 @@ class EvaluationOptions:
     judge: Path | None = None
     palette: str | None = None
     fid: bool = False
-    inception_weights: str | None = None
+    inception_weights: str = IMAGENET
     features: Path | None = None
     lpips: tuple[Path, Path] | None = None
     samples: int = 0

@@ -7,12 +7,11 @@ import dataclasses
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from tfpix2pix.data.images import network_to_unit_range, to_network_range, to_unit_range
+from tfpix2pix.data.images import to_unit_range
 from tfpix2pix.errors import UserError
 from tfpix2pix.evaluation.color import LabHistograms
 from tfpix2pix.evaluation.distribution import (
@@ -35,7 +34,7 @@ from tfpix2pix.inference.translator import load_translator
 from tfpix2pix.report.document import Figure
 from tfpix2pix.report.fcn_score import FcnScore
 from tfpix2pix.report.figure_of import figure_of, interval_or_none
-from tfpix2pix.report.looking import BATCH_SIZE, Batch
+from tfpix2pix.report.looking import BATCH_SIZE, Batch, SetMetric
 from tfpix2pix.report.options import EvaluationOptions
 from tfpix2pix.report.subjects import Subject, TestPairs
 
@@ -46,7 +45,8 @@ SMALLEST_SET = 4
 class Colours:
     """How alike the colours of answers and targets are (the paper's Figure 7)."""
 
-    def __init__(self, runs: int):
+    def __init__(self, runs: int, *, is_gray: bool):
+        self._is_gray = is_gray
         self._real = LabHistograms()
         self._generated = [LabHistograms() for _ in range(runs)]
 
@@ -59,10 +59,9 @@ class Colours:
     def figures(self, run: int) -> list[Figure]:
         """Of L, a and b."""
         shared = self._generated[run].intersections(self._real)
-        return [
-            figure_of(name, SET_METRICS[name], value, group="Colours")
-            for name, value in shared.items()
-        ]
+        # Gray has neither a nor b.
+        names = ("lab_l",) if self._is_gray else tuple(shared)
+        return [figure_of(name, SET_METRICS[name], shared[name], group="Colours") for name in names]
 
 
 class Distributions:
@@ -96,37 +95,38 @@ class Diversity:
     """How much the answers to one input differ over draws of dropout."""
 
     def __init__(
-        self, subjects: Sequence[Subject], draws: int, seed: int, lpips: ImageMetric | None
+        self, subjects: Sequence[Subject], options: EvaluationOptions, lpips: ImageMetric | None
     ):
-        self._subjects = subjects
-        self._translators = [
-            load_translator(s.folder.path, dropout_at_prediction=True, checkpoint=str(s.step))
-            for s in subjects
+        # With dropout on, whatever the runs' settings say.
+        self._subjects = [
+            dataclasses.replace(
+                subject,
+                translator=load_translator(
+                    subject.folder.path, dropout_at_prediction=True, checkpoint=options.checkpoint
+                ),
+            )
+            for subject in subjects
         ]
-        for subject, translator in zip(subjects, self._translators, strict=True):
-            if not translator.draws:
+        for subject in self._subjects:
+            if not subject.translator.draws:
                 raise UserError(
                     f"--samples: the generator of {subject.folder.path} has no dropout, so all its "
                     "answers to an image are the same; leave --samples out"
                 )
-        self._draws = draws
-        self._seed = seed
+        self._draws = options.samples
+        self._seed = options.seed
         self._lpips = lpips
         self._found: list[dict[str, list[np.ndarray]]] = [{} for _ in subjects]
 
     def add(self, batch: Batch) -> None:
         """Lets each run answer the inputs of a batch several times."""
-        for number, found in enumerate(self._found):
-            answers = tf.stack([self._answer(number, batch, i) for i in range(self._draws)])
-            for name, values in sample_diversity(answers, self._lpips).items():
+        for subject, found in zip(self._subjects, self._found, strict=True):
+            answers = []
+            for draw in range(self._draws):
+                subject.translator.choose_draw(self._seed, draw)
+                answers.append(subject.answer_in_unit_range(batch.input_images))
+            for name, values in sample_diversity(tf.stack(answers), self._lpips).items():
                 found.setdefault(name, []).append(values.numpy())
-
-    def _answer(self, number: int, batch: Batch, draw: int) -> tf.Tensor:
-        formats, translator = self._subjects[number].formats, self._translators[number]
-        translator.choose_draw(self._seed, draw)
-        seen = to_network_range(batch.input_images, formats.input)
-        generated_image = translator.generate(seen)["generated_image"]
-        return network_to_unit_range(generated_image, formats.target)
 
     def figures(self, run: int) -> list[Figure]:
         """Means over the images."""
@@ -149,7 +149,7 @@ def set_metrics(
     options: EvaluationOptions,
     judge: Segmenter | None,
     lpips: ImageMetric | None,
-) -> list[Any]:
+) -> list[SetMetric]:
     """Those that the options ask for, and colours, where images have them.
 
     Raises:
@@ -160,7 +160,9 @@ def set_metrics(
         raise UserError(
             f"--fid: KID needs {SMALLEST_SET} images or more, and there are {pairs.count}"
         )
-    found: list[Any] = [Colours(runs)] if target.channels in (1, 3) else []
+    found: list[SetMetric] = (
+        [Colours(runs, is_gray=target.channels == 1)] if target.channels in (1, 3) else []
+    )
     if options.fid:
         extractor = _extractor(options)
         real = reference_distribution(
@@ -173,16 +175,14 @@ def set_metrics(
     if judge is not None:
         found.append(FcnScore(judge, runs, options.seed))
     if options.samples:
-        found.append(Diversity(subjects, options.samples, options.seed, lpips))
+        found.append(Diversity(subjects, options, lpips))
     return found
 
 
 def _extractor(options: EvaluationOptions) -> FeatureExtractor:
     if options.features is not None:
         return keras_extractor(options.features)
-    if options.inception_weights is not None:
-        return inception_extractor(options.inception_weights)
-    return inception_extractor()
+    return inception_extractor(options.inception_weights)
 
 
 def _cache_folder() -> Path:

@@ -84,7 +84,7 @@ def load_subjects(run_dirs: Sequence[Path], checkpoint: str, seed: int) -> list[
 
 def _short_names(run_dirs: Sequence[Path]) -> list[str]:
     """The last parts of the paths, as many as tell them apart."""
-    paths = [path.absolute() for path in run_dirs]
+    paths = [path.resolve() for path in run_dirs]
     for length in range(1, max(len(path.parts) for path in paths) + 1):
         names = ["/".join(path.parts[-length:]) for path in paths]
         if len(set(names)) == len(names):
@@ -95,6 +95,12 @@ def _short_names(run_dirs: Sequence[Path]) -> list[str]:
 def _check_comparable(subjects: Sequence[Subject]) -> None:
     first, *others = subjects
     for other in others:
+        directions = [s.settings.data.direction for s in (first, other)]
+        if directions[0] != directions[1]:
+            raise UserError(
+                f"{first.folder.path} was trained {directions[0]} and {other.folder.path} "
+                f"{directions[1]}: they answer other questions; compare runs of one direction"
+            )
         if (first.formats, first.translator.size) != (other.formats, other.translator.size):
             shown = [
                 f"{'x'.join(map(str, s.translator.size))} pixels, {s.formats.input.describe()} to "
@@ -105,6 +111,19 @@ def _check_comparable(subjects: Sequence[Subject]) -> None:
                 f"{first.folder.path} and {other.folder.path} cannot be compared: {shown[0]}, and "
                 f"{shown[1]}; runs are compared on images of one size and type"
             )
+
+
+def other_pairs(subjects: Sequence[Subject]) -> list[str]:
+    """Says in what the pairs of a second run differ from those of the first, if they do."""
+    first, *others = (s.settings.data for s in subjects)
+    names = ("data", "split", "layout", "resize", "load_size", "on_bad")
+    return [
+        f"{subjects[0].name} and {subject.name} were trained with another {name}: both get the "
+        f"pairs as {subjects[0].name} has them"
+        for subject, other in zip(subjects[1:], others, strict=True)
+        for name in names
+        if getattr(first, name) != getattr(other, name)
+    ]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,16 +151,7 @@ class TestPairs:
         return _batched(self.fetch, self.count, batch_size)
 
     def label_batches(self, batch_size: int, palette: tuple[Colour, ...]) -> tf.data.Dataset:
-        """The classes that the inputs show, uint8 [B, H, W, 1], in the same order.
-
-        Raises:
-            UserError: the inputs are no RGB images, as label maps are stored.
-        """
-        if self.pairs.format.input.channels != 3:
-            raise UserError(
-                f"FCN-score: the inputs in {self.pairs.origin} are "
-                f"{self.pairs.format.input.describe()}; expected label maps in colours"
-            )
+        """The classes that the inputs, RGB of 8 bits, show: uint8 [B, H, W, 1], in this order."""
         formats = PairFormat(ImageFormat(palette=palette), self.pairs.format.target)
         labelled = dataclasses.replace(self.pairs, format=formats)
         fetch = fetcher(labelled, evaluation_resizing(self.settings), cache_gib=0)
@@ -175,7 +185,8 @@ def open_test_pairs(
         raise UserError(
             f"{pairs.origin} holds {pairs.format.input.describe()} to "
             f"{pairs.format.target.describe()}; {subject.folder.path} was trained on "
-            f"{subject.formats.input.describe()} to {subject.formats.target.describe()}"
+            f"{subject.formats.input.describe()} to {subject.formats.target.describe()}: give "
+            "other --data, of such images"
         )
     fetch = fetcher(pairs, evaluation_resizing(settings), cache_gib=0)
     count = min(limit or len(pairs), len(pairs))

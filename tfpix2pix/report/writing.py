@@ -76,8 +76,8 @@ class Report:
         document = dataclasses.replace(document, images=tuple(self._images.values()))
         with (self._folder / PAGE).open("wb") as file:
             write_page(file, document, self._thumbnails)
-        (self._folder / JSON).write_text(to_json(document, indent=1) + "\n")
-        (self._folder / FIGURES).write_text(_figures_csv(document))
+        (self._folder / JSON).write_text(to_json(document, indent=1) + "\n", "utf-8")
+        (self._folder / FIGURES).write_text(_figures_csv(document), "utf-8")
         self._draw(document)
         self.finished = True
         return document

@@ -1,5 +1,6 @@
 """Sample grids: a row for each pair, input | generated | target."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
@@ -58,10 +59,11 @@ def file_names(names: Sequence[str]) -> list[str]:
         for name in names
     ]
     short = [path.with_suffix("") for path in inner]
-    unique = [s if short.count(s) == 1 else path for s, path in zip(short, inner, strict=True)]
+    counts = Counter(short)
+    unique = [s if counts[s] == 1 else path for s, path in zip(short, inner, strict=True)]
+    counts = Counter(unique)
     return [
-        str(path) if unique.count(path) == 1 else f"{path}_{number}"
-        for number, path in enumerate(unique)
+        str(path) if counts[path] == 1 else f"{path}_{number}" for number, path in enumerate(unique)
     ]
 
 
