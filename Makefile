@@ -12,10 +12,10 @@ demo: $(VENV)/installed
 install: $(VENV)/installed-test
 
 test: $(VENV)/installed-test
-	$(BIN)/pytest -n 2 --dist worksteal
+	$(BIN)/pytest -n 2 --dist loadfile
 
 test-slow: $(VENV)/installed-test
-	$(BIN)/pytest -m slow -n 2 --dist worksteal
+	$(BIN)/pytest -m slow -n 2 --dist loadfile
 
 test-browser: $(VENV)/installed-test
 	$(BIN)/pytest -m browser

@@ -95,7 +95,9 @@ def test_every_loss_takes_finite_steps_that_change_both_networks(gan_loss, updat
     takes_finite_steps_that_change_both_networks(gan_loss, update, batch)
 
 
-@pytest.mark.parametrize(("gan_loss", "update"), zip(GAN_LOSSES, itertools.cycle(UPDATES)))
+@pytest.mark.parametrize(
+    ("gan_loss", "update"), list(zip(GAN_LOSSES, itertools.cycle(UPDATES), strict=False))
+)
 def test_every_loss_does_so_compiled(gan_loss, update, batch):
     """In one update each, for it takes long."""
     takes_finite_steps_that_change_both_networks(gan_loss, update, batch)
