@@ -176,7 +176,7 @@ def test_own_scale_has_samples_too(tmp_path):
         return Translator(generators[size])
 
     translator = FileTranslator(
-        translator_at((SIZE, SIZE)), own_scale=OwnScale(None, 8, translator_at)
+        translator_at((SIZE, SIZE)), own_scale=OwnScale(None, 8, 1, translator_at)
     )
     source, image = write_picture(tmp_path, ImageFormat(), size=(13, 20))
     samples = list(translator.samples(source, 3, seed=2))

@@ -61,11 +61,15 @@ def image_sets(module_pairs_folder, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def other_process():
-    """XLA reads its flags once in a process, and other tests want the usual ones."""
+    """XLA reads its flags once in a process, and other tests want the usual ones.
+
+    Each process does a few compositions only: TensorFlow keeps what XLA compiled.
+    """
     spawn = multiprocessing.get_context("spawn")
-    with pytest.MonkeyPatch.context() as patch, ProcessPoolExecutor(1, spawn) as executor:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XLA_FLAGS", QUICK_XLA)
-        yield executor
+        with ProcessPoolExecutor(1, spawn, max_tasks_per_child=10) as executor:
+            yield executor
 
 
 @pytest.mark.slow

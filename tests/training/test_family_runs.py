@@ -89,7 +89,7 @@ def test_metrics_hold_what_was_measured_under_fixed_columns(
 ):
     last = rows(whole[0])[-1]
     filled = {name for name in LOSS_NAMES if last[name]}
-    assert filled == set(LOSS_NAMES) - {"perceptual_loss"}
+    assert filled == set(LOSS_NAMES) - {"perceptual_loss", "cross_entropy_loss"}
     train(settings_of(module_pairs_folder, gan_weight=0.0, steps=2), tmp_path / "run")
     last = rows(tmp_path / "run")[-1]
     assert {name for name in LOSS_NAMES if last[name]} == {"generator_loss", "l1_loss"}

@@ -106,7 +106,7 @@ def _parse_colour(colour: Any) -> tuple[int, ...]:
 # What runs are validated by: images, and label maps.
 ImageMetric = Literal["ssim", "psnr", "l1"]
 LabelMetric = Literal["pixel_accuracy", "class_accuracy", "class_iou"]
-BestMetric = ImageMetric | LabelMetric
+BestMetric = Literal[ImageMetric, LabelMetric]
 Palette = Annotated[
     Literal["cmp"] | tuple[tuple[int, int, int], ...], BeforeValidator(_parse_palette)
 ]
