@@ -23,7 +23,7 @@ from random_settings import (
 
 from tfpix2pix.config.loading import all_settings
 
-FIRST, _, END = os.environ.get("COMPOSITIONS", "5").rpartition("-")
+FIRST, _, END = os.environ.get("COMPOSITIONS", "3").rpartition("-")
 NUMBERS = range(int(FIRST or 0), int(END))
 # To optimise what is run once takes far longer than all the rest.
 QUICK_XLA = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
