@@ -77,5 +77,17 @@ def test_track_tells_from_time_to_time(monkeypatch):
     assert stream.getvalue() == "2/4 images 0.111/s 0:18 left\n4/4 images 0.111/s 0:00 left\n"
 
 
+def test_track_counts_what_is_in_an_item(monkeypatch):
+    ticks = iter(range(0, 1000, 6))
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(ticks))
+    stream = io.StringIO()
+    batches = ["abcd", "efgh", "i"]
+    assert list(track(batches, 9, "image", stream, size=len)) == batches
+    assert stream.getvalue() == "8/9 images 0.444/s 0:02 left\n"
+    terminal = Terminal()
+    assert list(track(batches, 9, "image", terminal, size=len)) == batches
+    assert "9/9" in terminal.getvalue()
+
+
 def test_every_loss_has_a_short_name():
     assert [name for name in LOSS_NAMES if short_name(name) == name] == []

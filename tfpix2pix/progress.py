@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TextIO, TypeVar
 
 from tqdm import tqdm
@@ -13,15 +13,26 @@ T = TypeVar("T")
 LINE_INTERVAL = 10.0
 
 
-def track(items: Iterable[T], total: int, unit: str, stream: TextIO | None = None) -> Iterator[T]:
-    """Gives the items on, showing how many of `total` are done."""
+def track(
+    items: Iterable[T],
+    total: int,
+    unit: str,
+    stream: TextIO | None = None,
+    size: Callable[[T], int] = lambda _: 1,
+) -> Iterator[T]:
+    """Gives the items on, showing how many of `total` are done; an item counts as its `size`."""
     stream = stream or sys.stderr
     if stream.isatty():
-        yield from tqdm(items, total=total, unit=unit, file=stream)
+        with tqdm(total=total, unit=unit, file=stream) as bar:
+            for item in items:
+                yield item
+                bar.update(size(item))
         return
     start = shown = time.monotonic()
-    for done, item in enumerate(items, start=1):
+    done = 0
+    for item in items:
         yield item
+        done += size(item)
         if time.monotonic() - shown > LINE_INTERVAL:
             shown = time.monotonic()
             rate = done / (shown - start)

@@ -59,6 +59,17 @@ def test_what_was_measured_is_not_measured_again(cached, batch_size):
     assert frechet_distance(found, measured) == pytest.approx(0, abs=1e-9)
 
 
+def test_a_cache_that_cannot_be_written_is_told_of(cached, tmp_path, capsys):
+    _, counted, measured = cached
+    (tmp_path / "file").write_text("")
+    read = reader(images())
+    found = reference_distribution(
+        read, counted.extractor, tmp_path / "file" / "cache", keep_features=True
+    )
+    assert_same(found, measured)
+    assert "not kept for the next time" in capsys.readouterr().err
+
+
 def test_without_a_cache_it_is_measured_each_time(cached):
     _, counted, measured = cached
     assert_same(reference_distribution(reader(images()), counted.extractor), measured)

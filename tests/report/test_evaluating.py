@@ -6,12 +6,14 @@ import shutil
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from tfpix2pix.cli import main as cli
 from tfpix2pix.config import resolve
 from tfpix2pix.report.document import MEAN_PICTURE, REAL
 from tfpix2pix.report.reading import read_document
+from tfpix2pix.report.subjects import Subject
 from tfpix2pix.training.records import MetricsFile
 from tfpix2pix.training.run import train
 
@@ -235,6 +237,22 @@ def test_what_cannot_be_evaluated_is_said(run_dir, tmp_path, capsys, arguments, 
     assert cli.main(["evaluate", *given, "--output", str(output)]) == status
     assert message in capsys.readouterr().err
     assert not output.exists() or not any(output.iterdir())
+
+
+def test_a_run_that_diverged_is_named(run_dir, tmp_path, monkeypatch, capsys):
+    def no_numbers(self, images):
+        return tf.cast(images, tf.float32) * np.nan
+
+    monkeypatch.setattr(Subject, "answer", no_numbers)
+    output = tmp_path / "out"
+    assert cli.main(["evaluate", str(run_dir), "--output", str(output)]) == 1
+    assert f"{run_dir} answers with values that are no numbers at step 4" in capsys.readouterr().err
+    assert not any(output.iterdir())
+
+
+def test_a_keras_judge_needs_its_colours(run_dir, brightness_judge, capsys):
+    assert cli.main(["evaluate", str(run_dir), "--fcn-score", str(brightness_judge)]) == 1
+    assert "Give --palette: cmp" in capsys.readouterr().err
 
 
 def test_a_broken_pair_is_named(run_dir, module_pairs_folder, tmp_path, capsys):

@@ -50,12 +50,14 @@ class Comparison:
         excludes_zero = self.difference.low > 0 or self.difference.high < 0
         return excludes_zero and self.p_value <= 1 - self.difference.confidence
 
-    def verdict(self, *, higher_is_better: bool) -> str:
-        """For people: `the second is better`, `the first is better`, or `no more than noise`."""
+    def verdict(
+        self, *, higher_is_better: bool, names: tuple[str, str] = ("the first", "the second")
+    ) -> str:
+        """For people: `the second is better`, by the runs' names, or `no more than noise`."""
         if not self.is_significant:
             return "no more than noise"
         second_is_better = (self.difference.value > 0) == higher_is_better
-        return "the second is better" if second_is_better else "the first is better"
+        return f"{names[second_is_better]} is better"
 
 
 def mean(means: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from tfpix2pix.evaluation.archives import read_arrays
 from tfpix2pix.evaluation.distribution import Distribution
 from tfpix2pix.evaluation.features import FeatureExtractor
 from tfpix2pix.files import write_atomically
+from tfpix2pix.progress import say
 
 # Changes where the same images would give other features, or the file's content changes.
 VERSION = 1
@@ -44,11 +45,9 @@ def reference_distribution(
     Args:
         read: gives the images from the start, float32 [B, H, W, C] in [0, 1], whenever called.
         extractor: of the features.
-        cache: a folder with a file for each set and extractor; a damaged one is made anew.
+        cache: a folder with a file for each set and extractor; a damaged one is made anew, one
+            that cannot be written is told of and done without.
         keep_features: see `Distribution`.
-
-    Raises:
-        UserError: the folder cannot be written.
     """
     if cache is None:
         return measure_distribution(read(), extractor, keep_features=keep_features)
@@ -58,7 +57,10 @@ def reference_distribution(
     if cached is not None and (cached.features is not None or not keep_features):
         return cached
     measured = measure_distribution(read(), extractor, keep_features=keep_features)
-    write_atomically(path, _content(measured, fingerprint))
+    try:
+        write_atomically(path, _content(measured, fingerprint))
+    except UserError as error:
+        say(f"the features are not kept for the next time (XDG_CACHE_HOME says where): {error}")
     return measured
 
 

@@ -103,7 +103,6 @@ class Run:
         environment: versions and devices, as in environment.json; may be nested.
         summaries: one for each metric.
         figures: of all images together.
-        warnings: what makes the run or its figures doubtful, a sentence each.
         curves: column of metrics.csv -> (step, value) wherever it was measured.
     """
 
@@ -114,7 +113,6 @@ class Run:
     environment: Plain = Field(default_factory=dict)
     summaries: tuple[Summary, ...] = ()
     figures: tuple[Figure, ...] = ()
-    warnings: tuple[Text, ...] = ()
     curves: dict[Text, tuple[tuple[float, float], ...]] = Field(default_factory=dict)
 
 

@@ -16,25 +16,25 @@ from tfpix2pix.data.sources import IMPORTED
 from tfpix2pix.errors import UserError
 from tfpix2pix.evaluation.baseline import mean_image_figures
 from tfpix2pix.evaluation.distribution import few_images_warning
-from tfpix2pix.evaluation.intervals import bootstrap, compare_runs, mean
+from tfpix2pix.evaluation.intervals import compare_runs, mean
 from tfpix2pix.evaluation.lpips import lpips_metric
 from tfpix2pix.evaluation.metrics import METRICS, ImageMetric, measurable
 from tfpix2pix.report import document as form
 from tfpix2pix.report.document import Document
 from tfpix2pix.report.fcn_score import check_judged, load_judge
-from tfpix2pix.report.figure_of import figure_of
-from tfpix2pix.report.looking import BATCH_SIZE, ImageFigures, look_at_pairs
+from tfpix2pix.report.figure_of import figure_of, interval_or_none
+from tfpix2pix.report.looking import ImageFigures, look_at_pairs
 from tfpix2pix.report.options import EvaluationOptions
 from tfpix2pix.report.set_metrics import set_metrics
 from tfpix2pix.report.subjects import (
+    EvaluationPairs,
     Subject,
-    TestPairs,
     load_subjects,
     open_test_pairs,
     other_pairs,
 )
 from tfpix2pix.report.writing import writing_report
-from tfpix2pix.training.datasets import open_run_data
+from tfpix2pix.training.datasets import EVALUATION_BATCH, open_run_data
 from tfpix2pix.training.records import PANELS, MetricsFile
 
 MAIN_METRIC = "ssim"
@@ -112,7 +112,7 @@ def _shape(subject: Subject) -> tuple[int, int, int]:
     return (*subject.translator.size, subject.formats.target.channels)
 
 
-def _default_folder(subjects: Sequence[Subject], pairs: TestPairs) -> Path:
+def _default_folder(subjects: Sequence[Subject], pairs: EvaluationPairs) -> Path:
     first, *others = subjects
     parts = [pairs.split, f"step_{first.step}"]
     if pairs.settings.data != first.settings.data.data:
@@ -125,7 +125,7 @@ def _default_folder(subjects: Sequence[Subject], pairs: TestPairs) -> Path:
 
 def _document(
     subjects: Sequence[Subject],
-    pairs: TestPairs,
+    pairs: EvaluationPairs,
     metrics: Mapping[str, ImageMetric],
     runs: Sequence[form.Run],
     comparison: form.Comparison | None,
@@ -174,10 +174,8 @@ def _run(
 
 
 def _summary(name: str, values: np.ndarray, seed: int) -> form.Summary:
-    if len(values) < 2:
-        return form.Summary(name, float(values.mean()), n=len(values))
-    interval = bootstrap(mean, values, seed=seed)
-    return form.Summary(name, interval.value, interval.low, interval.high, len(values))
+    low, high = interval_or_none(mean, values, seed)
+    return form.Summary(name, float(values.mean()), low, high, len(values))
 
 
 def _environment(path: Path) -> dict[str, Any]:
@@ -226,17 +224,15 @@ def _difference(
 ) -> form.Difference:
     first, second = (metric.averageable(own[name]) for own in figures)
     compared = compare_runs(mean, first, second, seed=seed)
-    verdict = "no more than noise"
-    if compared.is_significant:
-        better = (compared.difference.value > 0) == metric.higher_is_better
-        verdict = f"{subjects[int(better)].name} is better"
+    names = subjects[0].name, subjects[1].name
+    verdict = compared.verdict(higher_is_better=metric.higher_is_better, names=names)
     interval = compared.difference
     return form.Difference(
         name, interval.value, interval.low, interval.high, compared.p_value, verdict
     )
 
 
-def _facts(pairs: TestPairs, subject: Subject) -> dict[str, str]:
+def _facts(pairs: EvaluationPairs, subject: Subject) -> dict[str, str]:
     of_all = "" if pairs.count == len(pairs.pairs) else f" (the first of {len(pairs.pairs)})"
     left_out = METRICS.keys() - measurable(_shape(subject)).keys()
     facts = {
@@ -262,7 +258,7 @@ def _few_images(count: int, options: EvaluationOptions) -> list[str]:
     return warnings
 
 
-def _baseline(subject: Subject, pairs: TestPairs) -> tuple[list[form.Figure], list[str]]:
+def _baseline(subject: Subject, pairs: EvaluationPairs) -> tuple[list[form.Figure], list[str]]:
     """What always answering with the mean training picture gives, or why that is not known."""
     target = subject.formats.target
     unknown = "the mean training picture is not known"
@@ -271,7 +267,7 @@ def _baseline(subject: Subject, pairs: TestPairs) -> tuple[list[form.Figure], li
     try:
         data = open_run_data(dataclasses.replace(subject.settings.data, cache_gib=0))
         subject.folder.check_same_data(data.train.pairs)
-        training, test = data.plain_training_batches(), pairs.batches(BATCH_SIZE)
+        training, test = data.plain_training_batches(), pairs.batches(EVALUATION_BATCH)
         figures = mean_image_figures(training, test, target)
     except UserError as error:
         return [], [f"{unknown}: {error}"]

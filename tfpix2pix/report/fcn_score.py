@@ -92,7 +92,7 @@ def load_judge(place: Path, colours: str | None = None, flag: str = "--palette")
     if palette is None:
         raise UserError(
             f"--fcn-score {place}: which colours do its {judge.classes} classes have in "
-            "the label maps? Give {flag}: cmp, or #RRGGBB,#RRGGBB,..."
+            f"the label maps? Give {flag}: cmp, or #RRGGBB,#RRGGBB,..."
         )
     if len(palette) != judge.classes:
         raise UserError(

@@ -8,14 +8,14 @@ import numpy as np
 import tensorflow as tf
 
 from tfpix2pix.data.images import from_network_range, network_to_unit_range, to_unit_range
+from tfpix2pix.errors import UserError
 from tfpix2pix.evaluation.metrics import ImageMetric, image_figures
 from tfpix2pix.progress import track
 from tfpix2pix.report.document import Figure
-from tfpix2pix.report.subjects import Subject, TestPairs
+from tfpix2pix.report.subjects import EvaluationPairs, Subject
 from tfpix2pix.report.writing import Report
+from tfpix2pix.training.datasets import EVALUATION_BATCH
 from tfpix2pix.training.samples import file_names, shown
-
-BATCH_SIZE = 8
 
 
 class SetMetric(Protocol):
@@ -51,7 +51,7 @@ Answered = tuple[tf.Tensor, tf.Tensor, dict[str, tf.Tensor]]
 
 def look_at_pairs(
     subjects: Sequence[Subject],
-    pairs: TestPairs,
+    pairs: EvaluationPairs,
     metrics: Mapping[str, ImageMetric],
     set_metrics: Sequence[SetMetric],
     report: Report,
@@ -71,7 +71,7 @@ def look_at_pairs(
         For each run, by metric, the figures of all images, float64 [N].
 
     Raises:
-        UserError: a pair cannot be used.
+        UserError: a pair cannot be used, or a run answers with values that are no numbers.
     """
     answer_with = [_answering(subject, metrics) for subject in subjects]
     found: list[dict[str, list[np.ndarray]]] = [{name: [] for name in metrics} for _ in subjects]
@@ -79,6 +79,8 @@ def look_at_pairs(
     for inputs, targets, labels in batches_of(pairs, palette):
         answered = [answer(inputs, targets) for answer in answer_with]
         target_images = to_unit_range(targets, subjects[0].formats.target)
+        for subject, (_, _, figures) in zip(subjects, answered, strict=True):
+            _check_finite(subject, figures)
         batch = Batch(inputs, target_images, [unit for unit, _, _ in answered], labels)
         for metric in set_metrics:
             metric.add(batch)
@@ -89,24 +91,33 @@ def look_at_pairs(
     return [{name: np.concatenate(v) for name, v in per_run.items()} for per_run in found]
 
 
+def _check_finite(subject: Subject, figures: Mapping[str, tf.Tensor]) -> None:
+    """Refuses a run whose answers are no numbers: PSNR may be infinite, L1 may not."""
+    if not np.isfinite(figures["l1"]).all():
+        raise UserError(
+            f"{subject.folder.path} answers with values that are no numbers at step "
+            f"{subject.step}: its training diverged; try another --checkpoint"
+        )
+
+
 def batches_of(
-    pairs: TestPairs, palette: tuple[tuple[int, int, int], ...] | None
+    pairs: EvaluationPairs, palette: tuple[tuple[int, int, int], ...] | None
 ) -> Iterator[tuple[tf.Tensor, tf.Tensor, tf.Tensor | None]]:
     """Inputs, targets and, if wanted, the inputs' classes, with the progress shown."""
-    dataset = pairs.batches(BATCH_SIZE)
+    dataset = pairs.batches(EVALUATION_BATCH)
     if palette is not None:
-        labelled = tf.data.Dataset.zip(dataset, pairs.label_batches(BATCH_SIZE, palette))
+        labelled = tf.data.Dataset.zip(dataset, pairs.label_batches(EVALUATION_BATCH, palette))
         batches = ((inputs, targets, labels) for (inputs, targets), labels in labelled)
     else:
         batches = ((inputs, targets, None) for inputs, targets in dataset)
     done = 0
     try:
-        for batch in track(batches, -(-pairs.count // BATCH_SIZE), f"batch of {BATCH_SIZE}"):
+        for batch in track(batches, pairs.count, "image", size=lambda batch: len(batch[0])):
             done += len(batch[0])
             yield batch
     except tf.errors.OpError as error:
         # Batches keep the pairs' order: the broken one is in the first that has not arrived.
-        suspects = range(done, min(done + BATCH_SIZE, pairs.count))
+        suspects = range(done, min(done + EVALUATION_BATCH, pairs.count))
         raise (pairs.pairs.find_broken(suspects, pairs.fetch) or error) from error
 
 

@@ -34,9 +34,10 @@ from tfpix2pix.inference.translator import load_translator
 from tfpix2pix.report.document import Figure
 from tfpix2pix.report.fcn_score import FcnScore
 from tfpix2pix.report.figure_of import figure_of, interval_or_none
-from tfpix2pix.report.looking import BATCH_SIZE, Batch, SetMetric
+from tfpix2pix.report.looking import Batch, SetMetric
 from tfpix2pix.report.options import EvaluationOptions
-from tfpix2pix.report.subjects import Subject, TestPairs
+from tfpix2pix.report.subjects import EvaluationPairs, Subject
+from tfpix2pix.training.datasets import EVALUATION_BATCH
 
 # What KID can be told from at all.
 SMALLEST_SET = 4
@@ -145,7 +146,7 @@ class Diversity:
 
 def set_metrics(
     subjects: Sequence[Subject],
-    pairs: TestPairs,
+    pairs: EvaluationPairs,
     options: EvaluationOptions,
     judge: Segmenter | None,
     lpips: ImageMetric | None,
@@ -166,7 +167,9 @@ def set_metrics(
     if options.fid:
         extractor = _extractor(options)
         real = reference_distribution(
-            lambda: (to_unit_range(targets, target) for _, targets in pairs.batches(BATCH_SIZE)),
+            lambda: (
+                to_unit_range(targets, target) for _, targets in pairs.batches(EVALUATION_BATCH)
+            ),
             extractor,
             _cache_folder(),
             keep_features=True,

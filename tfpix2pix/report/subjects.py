@@ -11,7 +11,7 @@ from tfpix2pix.data.checking import usable_pairs
 from tfpix2pix.data.formats import Colour, ImageFormat, PairFormat
 from tfpix2pix.data.images import network_to_unit_range, to_network_range
 from tfpix2pix.data.pairs import Pairs, open_splits
-from tfpix2pix.data.pipeline import Fetch, fetcher
+from tfpix2pix.data.pipeline import Fetch, evaluation_batches, fetcher
 from tfpix2pix.data.sources import absolute_data
 from tfpix2pix.errors import UserError
 from tfpix2pix.inference.translator import Translator, load_translator
@@ -127,7 +127,7 @@ def other_pairs(subjects: Sequence[Subject]) -> list[str]:
 
 
 @dataclasses.dataclass(frozen=True)
-class TestPairs:
+class EvaluationPairs:
     """The pairs that runs are evaluated on.
 
     Attributes:
@@ -138,8 +138,6 @@ class TestPairs:
         fetch: the i-th, at the size of the networks.
     """
 
-    __test__ = False  # not pytest's
-
     settings: DataSettings
     split: str
     pairs: Pairs
@@ -148,24 +146,20 @@ class TestPairs:
 
     def batches(self, batch_size: int) -> tf.data.Dataset:
         """(input_image, target_image), [B, H, W, C] each, in the pairs' own order."""
-        return _batched(self.fetch, self.count, batch_size)
+        return evaluation_batches(self.fetch, self.count, batch_size=batch_size)
 
     def label_batches(self, batch_size: int, palette: tuple[Colour, ...]) -> tf.data.Dataset:
         """The classes that the inputs, RGB of 8 bits, show: uint8 [B, H, W, 1], in this order."""
         formats = PairFormat(ImageFormat(palette=palette), self.pairs.format.target)
         labelled = dataclasses.replace(self.pairs, format=formats)
         fetch = fetcher(labelled, evaluation_resizing(self.settings), cache_gib=0)
-        return _batched(lambda index: fetch(index)[0], self.count, batch_size)
-
-
-def _batched(fetch: Fetch, count: int, batch_size: int) -> tf.data.Dataset:
-    dataset = tf.data.Dataset.range(count).map(fetch, num_parallel_calls=tf.data.AUTOTUNE)
-    return dataset.batch(batch_size).prefetch(2)
+        labels = evaluation_batches(fetch, self.count, batch_size=batch_size)
+        return labels.map(lambda classes, _: classes)
 
 
 def open_test_pairs(
     subject: Subject, data: str | None, split: str | None, limit: int | None
-) -> TestPairs:
+) -> EvaluationPairs:
     """Opens the pairs to evaluate on, as the run's settings say.
 
     Args:
@@ -190,7 +184,7 @@ def open_test_pairs(
         )
     fetch = fetcher(pairs, evaluation_resizing(settings), cache_gib=0)
     count = min(limit or len(pairs), len(pairs))
-    return TestPairs(settings, split, pairs, count, fetch)
+    return EvaluationPairs(settings, split, pairs, count, fetch)
 
 
 def _open(settings: DataSettings, split: str | None) -> tuple[str, Pairs]:

@@ -17,11 +17,9 @@ function fact(name, text, title = null) {
 }
 
 function drawWarnings() {
-  const all = report.warnings.map((text) => ["", text]);
-  runs.forEach((run) => run.warnings.forEach((text) => all.push([runs.length > 1 ? `${run.name}: ` : "", text])));
   place("warnings").append(
-    ...all.map(([whose, text]) =>
-      element("p", { class: "notice" }, element("strong", {}, "Mind: "), whose + text)),
+    ...report.warnings.map((text) =>
+      element("p", { class: "notice" }, element("strong", {}, "Mind: "), text)),
   );
 }
 
