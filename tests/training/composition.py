@@ -8,8 +8,8 @@ import shutil
 import keras
 import numpy as np
 import tensorflow as tf
-from same_bits import assert_same_bits
 
+from tests.training.same_bits import assert_same_bits
 from tfpix2pix.ablation.forgetting import networks_forgotten
 from tfpix2pix.config import resolve
 from tfpix2pix.export.savedmodel import export_savedmodel

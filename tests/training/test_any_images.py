@@ -7,9 +7,10 @@ import shutil
 import numpy as np
 import pytest
 import tensorflow as tf
-from any_images import PALETTE, SETS, picture, several_sizes, write_image
 from PIL import Image
 
+from tests.training.any_images import PALETTE, SETS, picture, several_sizes, write_image
+from tfpix2pix.cli import main as cli
 from tfpix2pix.config import resolve
 from tfpix2pix.data import images
 from tfpix2pix.data.encoding import to_display
@@ -21,6 +22,7 @@ from tfpix2pix.errors import SettingsError, UserError
 from tfpix2pix.export.savedmodel import export_savedmodel
 from tfpix2pix.inference.files import load_file_translator
 from tfpix2pix.inference.translator import load_translator
+from tfpix2pix.report.reading import read_document
 from tfpix2pix.training import pairs_sheet as pairs_sheet_module
 from tfpix2pix.training.checkpoints import load_generator
 from tfpix2pix.training.datasets import RunData, Split, open_run_data, training_resizing
@@ -98,6 +100,20 @@ ANSWERS = {
     "labels": (".png", "uint8", 3),
     "to_labels": (".png", "uint8", 3),
 }
+
+
+EVALUATED = [name for name in SETS if name not in ("to_labels", "augmented", "tfrecord")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EVALUATED)
+def test_evaluate_finds_what_the_last_validation_found(name, trained, tmp_path):
+    result = trained(name)
+    assert cli.main(["evaluate", str(result.run_dir), "--output", str(tmp_path)]) == 0
+    document = read_document(tmp_path / "evaluation.json")
+    found = {summary.metric: summary.value for summary in document.runs[0].summaries}
+    for metric, value in result.validation.items():
+        assert found[metric] == pytest.approx(value, rel=1e-3), metric
 
 
 @pytest.mark.parametrize("name", ANSWERS)

@@ -2,10 +2,11 @@
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from tfpix2pix.cli.parsing import add_checkpoint_flag, add_judge_flags, count, seed, several
 from tfpix2pix.cli.quiet import tensorflow_imported_quietly
+from tfpix2pix.config.types import OnBad
 from tfpix2pix.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -46,6 +47,12 @@ def _add_pairs(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--data", metavar="PATH", help="other pairs than the run's own")
     group.add_argument(
         "--split", choices=("train", "val", "test"), help="of the pairs [val, or else test]"
+    )
+    group.add_argument(
+        "--on-bad",
+        choices=get_args(OnBad),
+        help="pairs that cannot be used: stop and list them, or list them and go on without "
+        "[as the run's settings say]",
     )
     group.add_argument("--limit", type=count, metavar="N", help="evaluate the first N pairs alone")
     add_checkpoint_flag(group)
@@ -93,6 +100,7 @@ def run(arguments: argparse.Namespace) -> int:
     options = EvaluationOptions(
         data=arguments.data,
         split=arguments.split,
+        on_bad=arguments.on_bad,
         limit=arguments.limit,
         checkpoint=arguments.checkpoint,
         seed=arguments.seed,
