@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, get_args
 
 from tfpix2pix.cli.parsing import add_checkpoint_flag, add_judge_flags, count, seed, several
 from tfpix2pix.cli.quiet import tensorflow_imported_quietly
+from tfpix2pix.cli.runs import settings_of_run
 from tfpix2pix.config.types import OnBad
 from tfpix2pix.errors import SettingsError
 
@@ -91,10 +92,8 @@ def _add_metrics(group: argparse._ArgumentGroup) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Evaluates; returns the exit status."""
     _check(arguments)
-    from tfpix2pix.training.run_folder import RunFolder
-
     for run_dir in arguments.run_dirs:
-        RunFolder(run_dir).settings()  # is there one? Said before the slow import
+        settings_of_run(run_dir, arguments.checkpoint)
     from tfpix2pix.report.options import IMAGENET, EvaluationOptions
 
     options = EvaluationOptions(

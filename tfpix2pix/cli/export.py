@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tfpix2pix.cli.parsing import add_checkpoint_flag
 from tfpix2pix.cli.quiet import tensorflow_imported_quietly
+from tfpix2pix.cli.runs import settings_of_run
 from tfpix2pix.errors import SettingsError
 
 SUMMARY = "Export a trained run: a SavedModel for TensorFlow Serving, or weights for PyTorch."
@@ -46,11 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Exports; returns the exit status."""
-    from tfpix2pix.training.run_folder import RunFolder
-
     if arguments.only_generator and arguments.format != "pytorch":
         raise SettingsError("--only-generator goes with --format pytorch: leave it out")
-    RunFolder(arguments.run_dir).settings()  # is there one? Said before the slow import
+    settings_of_run(arguments.run_dir, arguments.checkpoint)
     {"savedmodel": _export_savedmodel, "pytorch": _export_pytorch}[arguments.format](arguments)
     return 0
 

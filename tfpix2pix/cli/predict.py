@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tfpix2pix.cli.parsing import add_checkpoint_flag, count, seed
 from tfpix2pix.cli.quiet import tensorflow_imported_quietly
+from tfpix2pix.cli.runs import settings_of_run
 from tfpix2pix.errors import SettingsError
 
 SUMMARY = "Translate images with a trained run; no targets needed."
@@ -51,9 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Translates; returns the exit status, 1 if any file failed."""
-    from tfpix2pix.training.run_folder import RunFolder
-
-    settings = RunFolder(arguments.run_dir).settings()  # is there one? Said before the slow import
+    settings = settings_of_run(arguments.run_dir, arguments.checkpoint)
     if arguments.samples is not None and settings.data.target_encoding == "labels":
         raise SettingsError(
             "--samples: this run answers with label maps, which have no mean and no deviation; "

@@ -16,8 +16,8 @@ from tfpix2pix.data.pipeline import Fetch, evaluation_batches, fetcher
 from tfpix2pix.data.sources import absolute_data
 from tfpix2pix.errors import UserError
 from tfpix2pix.inference.translator import Translator, load_translator
-from tfpix2pix.training.best_weights import find_checkpoint, step_of
 from tfpix2pix.training.datasets import evaluation_resizing
+from tfpix2pix.training.kept import find_checkpoint, step_of
 from tfpix2pix.training.run_folder import RunFolder
 
 SPLITS = ("val", "test")
