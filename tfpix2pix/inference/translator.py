@@ -17,7 +17,7 @@ from tfpix2pix.config.network_sizes import generator_depth
 from tfpix2pix.config.sizes import checked_depth
 from tfpix2pix.config.types import Interpolation
 from tfpix2pix.data import images
-from tfpix2pix.data.encoding import image_suffix
+from tfpix2pix.data.encoding import COMPRESSION_LEVEL, image_suffix
 from tfpix2pix.data.formats import RGB_PAIRS, PairFormat
 from tfpix2pix.data.pipeline import resize_stored
 from tfpix2pix.models import Dropout, set_prediction_seed
@@ -61,7 +61,7 @@ class Translator(tf.Module):
         # SavedModel of a module that holds a model or Keras' own variables.
         self.generator_variables = [variable.value for variable in _used_variables(generator)]
         self._call = functools.partial(generator, training=False)
-        self.draws = bool(_drawing_layers(generator))
+        self.draws = bool(drawing_layers(generator))
         self.choose_draw = functools.partial(set_prediction_seed, generator)
         self._interpolation = input_interpolation
         self.formats = formats
@@ -103,7 +103,8 @@ class Translator(tf.Module):
         )
         input_image = tf.ensure_shape(input_image, [None, *self.size, source.pipeline_channels])
         generated_image = self._answer(images.to_network_range(input_image, source))
-        pngs = tf.map_fn(tf.io.encode_png, generated_image, fn_output_signature=tf.string)
+        encode = functools.partial(tf.io.encode_png, compression=COMPRESSION_LEVEL)
+        pngs = tf.map_fn(encode, generated_image, fn_output_signature=tf.string)
         return {"generated_image_bytes": pngs}
 
     def _decode(self, content: tf.Tensor) -> tf.Tensor:
@@ -112,16 +113,14 @@ class Translator(tf.Module):
 
     def _seen(self, input_image: tf.Tensor) -> tf.Tensor:
         """Stored images, label maps in their colours -> what the generator sees."""
-        source = self.formats.input
-        return images.to_network_range(images.as_fetched(input_image, source), source)
+        return images.as_seen(input_image, self.formats.input)
 
     def _answer(self, seen: tf.Tensor) -> tf.Tensor:
         """What the generator sees -> stored images, label maps in their colours."""
-        target = self.formats.target
-        return images.as_in_files(images.from_network_range(self._call(seen), target), target)
+        return images.as_answered(self._call(seen), self.formats.target)
 
 
-def _drawing_layers(generator: keras.Model) -> list[Dropout]:
+def drawing_layers(generator: keras.Model) -> list[Dropout]:
     """The layers with dropout at prediction."""
     layers = [layer for layer in generator.layers if isinstance(layer, Dropout)]
     return [layer for layer in layers if layer.at_prediction and layer.rate > 0]
@@ -129,11 +128,11 @@ def _drawing_layers(generator: keras.Model) -> list[Dropout]:
 
 def _used_variables(generator: keras.Model) -> list[keras.Variable]:
     """All that an answer is computed from: the weights, and the seeds where dropout is on."""
-    seeds = [layer.prediction_seed.state for layer in _drawing_layers(generator)]
+    seeds = [layer.prediction_seed.state for layer in drawing_layers(generator)]
     return [*generator.weights, *seeds]
 
 
-def _with_depth_of_training(settings: Settings) -> Settings:
+def with_depth_of_training(settings: Settings) -> Settings:
     """Where the size in training decides the depth, images of other sizes must not change it."""
     if generator_depth(settings.model) is not None:
         return settings
@@ -165,7 +164,7 @@ def load_translator(
     folder = RunFolder(Path(run_dir))
     settings, formats = folder.settings(), folder.formats()
     generator = load_generator(
-        _with_depth_of_training(settings),
+        with_depth_of_training(settings),
         folder.checkpoints,
         formats,
         image_size,
