@@ -2,13 +2,13 @@
 
 import io
 import struct
-import zlib
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
 
+from tests.data.claiming_png import claiming_png
 from tfpix2pix.data.headers import header_size, refuse_large
 
 
@@ -16,19 +16,6 @@ def encoded(kind, height, width, **options):
     file = io.BytesIO()
     Image.fromarray(np.zeros((height, width, 3), np.uint8)).save(file, kind, **options)
     return file.getvalue()
-
-
-def claiming_png(height, width):
-    """A PNG of some hundred bytes that says it has so many pixels."""
-
-    def chunk(name, content):
-        check = struct.pack(">I", zlib.crc32(name + content))
-        return struct.pack(">I", len(content)) + name + content + check
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    pixels = zlib.compress(bytes(1000))
-    parts = ((b"IHDR", header), (b"IDAT", pixels), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
 
 
 @pytest.mark.parametrize(
