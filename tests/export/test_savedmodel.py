@@ -136,7 +136,7 @@ def test_other_sizes_come_back_at_their_own(handling, generator, encoded, tmp_pa
 
 
 def test_dropout_goes_by_the_seed_of_each_image(encoded, tmp_path):
-    noisy = unet_generator(16, base_filters=8, depth=2, dropout_at_prediction=True)
+    noisy = unet_generator(SIZE, base_filters=2, dropout_at_prediction=True)
     version = write_savedmodel(ServedModel(noisy), tmp_path / "model")
     inputs = {"image_bytes": [encoded[0]] * 4, "seed": np.array([1, 2, 1, 3])}
     requests = [("serving_default", inputs), ("serving_default", inputs | {"seed": np.full(4, 3)})]

@@ -201,18 +201,20 @@ def test_what_a_camera_noted_of_the_orientation_is_not_followed(models):
 @pytest.mark.parametrize("handling", ["fixed", "pad"])
 def test_images_above_the_limit_are_refused(handling, generator):
     model = ServedModel(generator, Fitting((SIZE, SIZE), handling, multiple=16, most_pixels=4000))
-    stored(model, picture(62, 62))
-    for image in (picture(64, 63), picture(4001, 1)):
+    stored(model, picture(48, 80))
+    for image in (picture(64, 63), np.zeros((4001, 1, 3), np.uint8)):
         with pytest.raises(tf.errors.InvalidArgumentError, match=r"than the 0\.004 megapixels"):
             stored(model, image)
         with pytest.raises(tf.errors.InvalidArgumentError, match=r"than the 0\.004 megapixels"):
-            translated(model, encode_image(image)[0])
+            translated(model, tf.io.encode_png(image).numpy())
 
 
 def test_the_limit_holds_for_what_padding_and_scaling_make_of_an_image(generator):
     padded = ServedModel(generator, Fitting((SIZE, SIZE), "pad", multiple=64, most_pixels=4096))
     stored(padded, picture(64, 3))
-    with pytest.raises(tf.errors.InvalidArgumentError, match=r"\[64\]? ?.*\[128\]|64.*128"):
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match=r"height and width are\] \[64\] \[128\]"
+    ):
         stored(padded, picture(3, 65))
     scaled = Fitting((SIZE, SIZE), "pad", multiple=16, scaled_width=16_384)
     with pytest.raises(tf.errors.InvalidArgumentError, match="than the 64 megapixels"):
@@ -240,12 +242,10 @@ def test_seeds_are_numpys(entropy):
 
 
 def test_a_seed_for_each_image_gives_what_predict_gives_with_it():
-    noisy = drawn_weights(
-        unet_generator(16, base_filters=8, depth=2, dropout=0.5, dropout_at_prediction=True)
-    )
+    noisy = drawn_weights(unet_generator(SIZE, base_filters=2, dropout_at_prediction=True))
     translator = Translator(noisy)
     model = ServedModel(noisy)
-    content = encode_image(picture(16, 16))[0]
+    content = encode_image(picture(SIZE, SIZE))[0]
     expected = []
     for seed in (3, 0, 4_000_000_000):
         translator.choose_draw(seed, 0)
