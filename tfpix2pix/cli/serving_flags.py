@@ -9,10 +9,12 @@ if TYPE_CHECKING:
     from tfpix2pix.inference.served import ServingOptions
 
 DEFAULT_MEGAPIXELS = 64.0
+# Their names; one that is not given is None.
+SERVING_FLAGS = ("size_handling", "max_megapixels", "dropout")
 
 
 def add_serving_flags(parser: argparse.ArgumentParser) -> None:
-    """Adds them; one that is not given is None or False."""
+    """Adds them."""
     group = parser.add_argument_group("SavedModel")
     group.add_argument(
         "--size-handling",
@@ -31,14 +33,15 @@ def add_serving_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--dropout",
         action="store_true",
+        default=None,
         help="leave dropout on; requests then carry a seed for each image",
     )
 
 
 def given_serving_flags(arguments: argparse.Namespace) -> list[str]:
     """Those that were given."""
-    names = ("size_handling", "max_megapixels", "dropout")
-    return [f"--{name.replace('_', '-')}" for name in names if getattr(arguments, name)]
+    given = [name for name in SERVING_FLAGS if getattr(arguments, name) is not None]
+    return [f"--{name.replace('_', '-')}" for name in given]
 
 
 def serving_options(arguments: argparse.Namespace) -> "ServingOptions":
@@ -46,7 +49,9 @@ def serving_options(arguments: argparse.Namespace) -> "ServingOptions":
     from tfpix2pix.inference.served import ServingOptions
 
     return ServingOptions(
-        arguments.size_handling, arguments.max_megapixels or DEFAULT_MEGAPIXELS, arguments.dropout
+        arguments.size_handling,
+        arguments.max_megapixels or DEFAULT_MEGAPIXELS,
+        bool(arguments.dropout),
     )
 
 

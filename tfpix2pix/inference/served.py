@@ -15,16 +15,15 @@ import tensorflow as tf
 from tfpix2pix.config import Settings
 from tfpix2pix.config.types import SizeHandling
 from tfpix2pix.data import images
-from tfpix2pix.data.encoding import COMPRESSION_LEVEL, PNG, image_suffix
+from tfpix2pix.data.encoding import PNG, image_suffix
 from tfpix2pix.data.formats import PairFormat
 from tfpix2pix.data.headers import header_size, refuse_large
 from tfpix2pix.errors import SettingsError
 from tfpix2pix.inference.fitting import Fitting, own_sizes
 from tfpix2pix.inference.prediction_seeds import seed_words
-from tfpix2pix.inference.translator import drawing_layers, with_depth_of_training
+from tfpix2pix.inference.translator import drawing_layers, load_run_generator
 from tfpix2pix.models import Dropout
 from tfpix2pix.models.any_size import at_any_size
-from tfpix2pix.training.checkpoints import load_generator
 from tfpix2pix.training.run_folder import RunFolder
 
 # Images that are worked on at a time, so that decoding and small maps leave no core idle.
@@ -134,7 +133,7 @@ class ServedModel(tf.Module):
             content = tf.identity(content)
         image = images.decode_image(content, self.fitting.formats.input)
         answer = self._translate_stored_one(image, *seed)
-        return tf.io.encode_png(answer, COMPRESSION_LEVEL)
+        return tf.io.encode_png(answer)
 
     def _translate_stored_one(self, image: tf.Tensor, *seed: tf.Tensor) -> tf.Tensor:
         formats = self.fitting.formats
@@ -207,14 +206,9 @@ def load_served_model(
     """
     options = options or ServingOptions()
     folder = RunFolder(Path(run_dir))
-    settings, formats = folder.settings(), folder.formats()
-    fitting = fitting_of(settings, formats, options)
-    generator = load_generator(
-        with_depth_of_training(settings),
-        folder.checkpoints,
-        formats,
-        checkpoint=checkpoint,
-        dropout_at_prediction=options.dropout,
+    fitting = fitting_of(folder.settings(), folder.formats(), options)
+    generator = load_run_generator(
+        run_dir, checkpoint=checkpoint, dropout_at_prediction=options.dropout
     )
     if options.dropout and not drawing_layers(generator):
         raise SettingsError(

@@ -17,7 +17,7 @@ from tfpix2pix.config.network_sizes import generator_depth
 from tfpix2pix.config.sizes import checked_depth
 from tfpix2pix.config.types import Interpolation
 from tfpix2pix.data import images
-from tfpix2pix.data.encoding import COMPRESSION_LEVEL, image_suffix
+from tfpix2pix.data.encoding import image_suffix
 from tfpix2pix.data.formats import RGB_PAIRS, PairFormat
 from tfpix2pix.data.pipeline import resize_stored
 from tfpix2pix.models import Dropout, set_prediction_seed
@@ -87,14 +87,14 @@ class Translator(tf.Module):
 
         Not for label maps, which have no values in between.
         """
-        generated = self.generate(self._seen(input_image))["generated_image"]
+        generated = self.generate(self.seen(input_image))["generated_image"]
         return images.unrounded_from_network_range(generated, self.formats.target)
 
     def _generate(self, input_image: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"generated_image": self._call(input_image)}
 
     def _translate_images(self, input_image: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"generated_image": self._answer(self._seen(input_image))}
+        return {"generated_image": self._answer(self.seen(input_image))}
 
     def _translate(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         source = self.formats.input
@@ -103,21 +103,22 @@ class Translator(tf.Module):
         )
         input_image = tf.ensure_shape(input_image, [None, *self.size, source.pipeline_channels])
         generated_image = self._answer(images.to_network_range(input_image, source))
-        encode = functools.partial(tf.io.encode_png, compression=COMPRESSION_LEVEL)
-        pngs = tf.map_fn(encode, generated_image, fn_output_signature=tf.string)
+        pngs = tf.map_fn(tf.io.encode_png, generated_image, fn_output_signature=tf.string)
         return {"generated_image_bytes": pngs}
 
     def _decode(self, content: tf.Tensor) -> tf.Tensor:
         image = images.decode_image(content, self.formats.input)
         return resize_stored(image, self.formats.input, self.size, self._interpolation)
 
-    def _seen(self, input_image: tf.Tensor) -> tf.Tensor:
+    def seen(self, input_image: tf.Tensor) -> tf.Tensor:
         """Stored images, label maps in their colours -> what the generator sees."""
-        return images.as_seen(input_image, self.formats.input)
+        source = self.formats.input
+        return images.to_network_range(images.as_fetched(input_image, source), source)
 
     def _answer(self, seen: tf.Tensor) -> tf.Tensor:
         """What the generator sees -> stored images, label maps in their colours."""
-        return images.as_answered(self._call(seen), self.formats.target)
+        target = self.formats.target
+        return images.as_in_files(images.from_network_range(self._call(seen), target), target)
 
 
 def drawing_layers(generator: keras.Model) -> list[Dropout]:
@@ -132,7 +133,7 @@ def _used_variables(generator: keras.Model) -> list[keras.Variable]:
     return [*generator.weights, *seeds]
 
 
-def with_depth_of_training(settings: Settings) -> Settings:
+def _with_depth_of_training(settings: Settings) -> Settings:
     """Where the size in training decides the depth, images of other sizes must not change it."""
     if generator_depth(settings.model) is not None:
         return settings
@@ -161,19 +162,38 @@ def load_translator(
     Raises:
         UserError: it is no run folder, or holds no such checkpoint.
     """
-    folder = RunFolder(Path(run_dir))
-    settings, formats = folder.settings(), folder.formats()
-    generator = load_generator(
-        with_depth_of_training(settings),
-        folder.checkpoints,
-        formats,
+    generator = load_run_generator(
+        run_dir,
         image_size,
         checkpoint=checkpoint,
         dropout_at_prediction=dropout_at_prediction,
     )
+    settings, formats = RunFolder(Path(run_dir)).settings(), RunFolder(Path(run_dir)).formats()
     return Translator(
         generator,
         settings.data.input_interpolation,
         formats,
         resizes=not settings.data.crops_each_pair,
+    )
+
+
+def load_run_generator(
+    run_dir: str | Path,
+    image_size: tuple[int, int] | None = None,
+    *,
+    checkpoint: str | int = "latest",
+    dropout_at_prediction: bool | None = False,
+) -> keras.Model:
+    """The generator of a run at any size that it takes, as deep as in training.
+
+    Args and raises: see `load_translator`.
+    """
+    folder = RunFolder(Path(run_dir))
+    return load_generator(
+        _with_depth_of_training(folder.settings()),
+        folder.checkpoints,
+        folder.formats(),
+        image_size,
+        checkpoint=checkpoint,
+        dropout_at_prediction=dropout_at_prediction,
     )
