@@ -19,6 +19,8 @@ _HOMES = {
     "Objective": "losses",
     "PairFormat": "data.formats",
     "Resizing": "data.pipeline",
+    "ServedModel": "inference.served",
+    "ServingOptions": "inference.served",
     "Settings": "config",
     "Translator": "inference.translator",
     "UserError": "errors",
@@ -38,6 +40,7 @@ _HOMES = {
     "kernel_distance": "evaluation.distribution",
     "l1_loss": "losses",
     "l2_loss": "losses",
+    "load_served_model": "inference.served",
     "load_translator": "inference.translator",
     "local_enhancer_generator": "models",
     "lpips_metric": "evaluation.lpips",
@@ -62,6 +65,7 @@ _HOMES = {
     "vgg19_features": "losses",
     "wasserstein_discriminator_loss": "losses",
     "wasserstein_generator_loss": "losses",
+    "write_savedmodel": "export.savedmodel",
 }
 
 __all__ = sorted(_HOMES)

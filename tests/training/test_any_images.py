@@ -308,14 +308,17 @@ def test_sizes_that_pairs_bring_are_checked_too(size, flags, message, tmp_path):
     assert not (tmp_path / "run" / "config.yaml").exists()
 
 
-def test_an_export_of_a_run_on_crops_takes_crops_and_resizes_nothing(trained, tmp_path):
-    translator = load_translator(trained("crop").run_dir)
+def test_an_export_of_a_run_on_crops_answers_at_each_images_scale(trained, tmp_path):
+    run_dir = trained("crop").run_dir
+    translator = load_translator(run_dir)
     assert translator.translate is None
-    exported = tf.saved_model.load(str(export_savedmodel(translator, tmp_path / "models")))
+    exported = tf.saved_model.load(str(export_savedmodel(run_dir, tmp_path / "models")))
     crop = picture(1, 3, "uint8")[np.newaxis]
-    answer = exported.signatures["serving_default"](input_image=tf.constant(crop))
+    answer = exported.signatures["uint8"](input_image=tf.constant(crop))
     expected = translator.translate_images(tf.constant(crop))["generated_image"]
-    np.testing.assert_array_equal(answer["generated_image"], expected)
+    # Where the size is not known, convolutions may be computed in another way.
+    difference = answer["generated_image"].numpy().astype(int) - expected.numpy()
+    assert np.abs(difference).max() <= 1
 
 
 @pytest.mark.parametrize("name", ["gray", "5_floats_to_2", "labels", "crop"])

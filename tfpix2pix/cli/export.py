@@ -7,6 +7,11 @@ from pathlib import Path
 from tfpix2pix.cli.parsing import add_checkpoint_flag
 from tfpix2pix.cli.quiet import tensorflow_imported_quietly
 from tfpix2pix.cli.runs import settings_of_run
+from tfpix2pix.cli.serving_flags import (
+    add_serving_flags,
+    given_serving_flags,
+    serving_options,
+)
 from tfpix2pix.errors import SettingsError
 
 SUMMARY = "Export a trained run: a SavedModel for TensorFlow Serving, or weights for PyTorch."
@@ -14,12 +19,12 @@ SUMMARY = "Export a trained run: a SavedModel for TensorFlow Serving, or weights
 EXAMPLES = """examples:
   tfpix2pix export runs/demo-1 --output exports/demo
   tfpix2pix export runs/demo-1 --output exports/demo --checkpoint best
+  tfpix2pix export runs/demo-1 --output exports/demo --size-handling resize
   tfpix2pix export runs/facades --format pytorch --output checkpoints/facades
 
 savedmodel writes the next version, exports/demo/1/ at first. Point TensorFlow Serving at
-exports/demo. It answers encoded images of any size. Runs on floats, on more than four channels or
-on crops (resize crop, scale_width_and_crop) are exported to answer arrays of crop_size. Dropout is
-off in every export, whatever dropout_at_prediction says.
+exports/demo. It answers encoded images of any size as predict does; see docs/serving.md for images
+of another size than the network's (--size-handling), for limits and for dropout.
 
 pytorch writes latest_net_G.pth and latest_net_D.pth, which pytorch-CycleGAN-and-pix2pix loads, of
 runs whose networks it has: those of --preset pytorch. The best checkpoint holds the generator
@@ -43,12 +48,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--only-generator", action="store_true", help="with --format pytorch: no latest_net_D.pth"
     )
+    add_serving_flags(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Exports; returns the exit status."""
     if arguments.only_generator and arguments.format != "pytorch":
         raise SettingsError("--only-generator goes with --format pytorch: leave it out")
+    if arguments.format != "savedmodel":
+        for flag in given_serving_flags(arguments):
+            raise SettingsError(f"{flag} goes with --format savedmodel: leave it out")
     settings_of_run(arguments.run_dir, arguments.checkpoint)
     {"savedmodel": _export_savedmodel, "pytorch": _export_pytorch}[arguments.format](arguments)
     return 0
@@ -57,11 +66,14 @@ def run(arguments: argparse.Namespace) -> int:
 def _export_savedmodel(arguments: argparse.Namespace) -> None:
     with tensorflow_imported_quietly():
         from tfpix2pix.export.savedmodel import export_savedmodel
-        from tfpix2pix.inference.translator import load_translator
 
-    translator = load_translator(arguments.run_dir, checkpoint=arguments.checkpoint)
-    version = export_savedmodel(translator, arguments.output)
-    print(f"wrote {version}")
+    version = export_savedmodel(
+        arguments.run_dir,
+        arguments.output,
+        checkpoint=arguments.checkpoint,
+        options=serving_options(arguments),
+    )
+    print(f"wrote {version}; what it is: {version}/model_card.md")
     print(f"inspect with: saved_model_cli show --dir {shlex.quote(str(version))} --all")
 
 

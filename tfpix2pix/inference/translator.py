@@ -61,7 +61,7 @@ class Translator(tf.Module):
         # SavedModel of a module that holds a model or Keras' own variables.
         self.generator_variables = [variable.value for variable in _used_variables(generator)]
         self._call = functools.partial(generator, training=False)
-        self.draws = bool(_drawing_layers(generator))
+        self.draws = bool(drawing_layers(generator))
         self.choose_draw = functools.partial(set_prediction_seed, generator)
         self._interpolation = input_interpolation
         self.formats = formats
@@ -87,14 +87,14 @@ class Translator(tf.Module):
 
         Not for label maps, which have no values in between.
         """
-        generated = self.generate(self._seen(input_image))["generated_image"]
+        generated = self.generate(self.seen(input_image))["generated_image"]
         return images.unrounded_from_network_range(generated, self.formats.target)
 
     def _generate(self, input_image: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"generated_image": self._call(input_image)}
 
     def _translate_images(self, input_image: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"generated_image": self._answer(self._seen(input_image))}
+        return {"generated_image": self._answer(self.seen(input_image))}
 
     def _translate(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         source = self.formats.input
@@ -110,7 +110,7 @@ class Translator(tf.Module):
         image = images.decode_image(content, self.formats.input)
         return resize_stored(image, self.formats.input, self.size, self._interpolation)
 
-    def _seen(self, input_image: tf.Tensor) -> tf.Tensor:
+    def seen(self, input_image: tf.Tensor) -> tf.Tensor:
         """Stored images, label maps in their colours -> what the generator sees."""
         source = self.formats.input
         return images.to_network_range(images.as_fetched(input_image, source), source)
@@ -121,7 +121,7 @@ class Translator(tf.Module):
         return images.as_in_files(images.from_network_range(self._call(seen), target), target)
 
 
-def _drawing_layers(generator: keras.Model) -> list[Dropout]:
+def drawing_layers(generator: keras.Model) -> list[Dropout]:
     """The layers with dropout at prediction."""
     layers = [layer for layer in generator.layers if isinstance(layer, Dropout)]
     return [layer for layer in layers if layer.at_prediction and layer.rate > 0]
@@ -129,7 +129,7 @@ def _drawing_layers(generator: keras.Model) -> list[Dropout]:
 
 def _used_variables(generator: keras.Model) -> list[keras.Variable]:
     """All that an answer is computed from: the weights, and the seeds where dropout is on."""
-    seeds = [layer.prediction_seed.state for layer in _drawing_layers(generator)]
+    seeds = [layer.prediction_seed.state for layer in drawing_layers(generator)]
     return [*generator.weights, *seeds]
 
 
@@ -162,19 +162,38 @@ def load_translator(
     Raises:
         UserError: it is no run folder, or holds no such checkpoint.
     """
-    folder = RunFolder(Path(run_dir))
-    settings, formats = folder.settings(), folder.formats()
-    generator = load_generator(
-        _with_depth_of_training(settings),
-        folder.checkpoints,
-        formats,
+    generator = load_run_generator(
+        run_dir,
         image_size,
         checkpoint=checkpoint,
         dropout_at_prediction=dropout_at_prediction,
     )
+    settings, formats = RunFolder(Path(run_dir)).settings(), RunFolder(Path(run_dir)).formats()
     return Translator(
         generator,
         settings.data.input_interpolation,
         formats,
         resizes=not settings.data.crops_each_pair,
+    )
+
+
+def load_run_generator(
+    run_dir: str | Path,
+    image_size: tuple[int, int] | None = None,
+    *,
+    checkpoint: str | int = "latest",
+    dropout_at_prediction: bool | None = False,
+) -> keras.Model:
+    """The generator of a run at any size that it takes, as deep as in training.
+
+    Args and raises: see `load_translator`.
+    """
+    folder = RunFolder(Path(run_dir))
+    return load_generator(
+        _with_depth_of_training(folder.settings()),
+        folder.checkpoints,
+        folder.formats(),
+        image_size,
+        checkpoint=checkpoint,
+        dropout_at_prediction=dropout_at_prediction,
     )
