@@ -19,6 +19,7 @@ from tfpix2pix.inference.files import FileTranslator
 from tfpix2pix.inference.fitting import Fitting
 from tfpix2pix.inference.predict import find_jobs, predict_files
 from tfpix2pix.inference.served import ServedModel
+from tfpix2pix.inference.streaming import StreamingAnswerer
 from tfpix2pix.inference.translator import Translator
 from tfpix2pix.models import unet_generator
 
@@ -58,7 +59,9 @@ def predicted(generator, encoded, tmp_path_factory):
     assert not failures
     return [
         prediction.output.read_bytes()
-        for prediction in predict_files(FileTranslator(Translator(generator)), jobs)
+        for prediction in predict_files(
+            StreamingAnswerer(FileTranslator(Translator(generator))), jobs
+        )
     ]
 
 

@@ -117,6 +117,11 @@ def seed(text: str) -> int:
     return _whole_number(text, least=0)
 
 
+def length(text: str) -> int:
+    """The type of a flag that takes a number of pixels, 0 or more."""
+    return _whole_number(text, least=0)
+
+
 def _whole_number(text: str, least: int) -> int:
     if not text.isdecimal() or int(text) < least:
         raise argparse.ArgumentTypeError(f"expected a whole number of at least {least}, got {text}")
