@@ -1,18 +1,16 @@
 """A run's generator in a file of another format, checked before it appears."""
 
 import dataclasses
-import json
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
-from tfpix2pix.config import Settings, dump_settings
+from tfpix2pix.config import Settings
 from tfpix2pix.errors import UserError
 from tfpix2pix.export.checking import Difference, measure_difference, refuse_difference
-from tfpix2pix.export.description import FILE_NAME, ModelDescription
+from tfpix2pix.export.describing import describe_run
+from tfpix2pix.export.description import FILE_NAME
 from tfpix2pix.export.formats import NETWORK_FORMATS, QUANTIZATIONS
 from tfpix2pix.export.samples import (
     Samples,
@@ -23,7 +21,6 @@ from tfpix2pix.export.samples import (
 )
 from tfpix2pix.files import folder_written_atomically
 from tfpix2pix.inference.runtimes import load_network, require
-from tfpix2pix.training.best_weights import find_checkpoint, step_of
 from tfpix2pix.training.checkpoints import load_generator
 from tfpix2pix.training.datasets import RunData
 from tfpix2pix.training.run_folder import RunFolder
@@ -83,7 +80,7 @@ def export_network(
         raise UserError(f"{output} is there already: choose another --output")
     folder = RunFolder(Path(run_dir))
     settings = folder.settings({} if data is None else {"data": data})
-    path, _ = find_checkpoint(folder.checkpoints, checkpoint)
+    description = describe_run(run_dir, checkpoint)
     formats, size = folder.formats(), settings.data.crop_size
     generator = load_generator(
         settings, folder.checkpoints, formats, checkpoint=checkpoint, dropout_at_prediction=False
@@ -93,7 +90,6 @@ def export_network(
     calibration = None
     if QUANTIZATIONS[quantize].is_calibrated:
         calibration = _calibration(run_data, calibration_count, no_data)
-    description = describe_run(folder, settings, step_of(path))
     with folder_written_atomically(output) as temporary:
         file = temporary / chosen.file_name
         chosen.write(generator, file, quantize, calibration)
@@ -130,18 +126,3 @@ def _calibration(data: RunData | None, count: int, no_data: str | None) -> np.nd
             "are with --data, or choose float16"
         )
     return calibration_images(data, count)
-
-
-def describe_run(folder: RunFolder, settings: Settings, step: int) -> ModelDescription:
-    """What `tfpix2pix.json` says of a network of the run's own size."""
-    trained_on = json.loads(folder.data.read_text(encoding="utf-8"))
-    return ModelDescription(
-        folder.formats(),
-        settings.data.crop_size,
-        input_interpolation=settings.data.input_interpolation,
-        target_interpolation=settings.data.target_interpolation,
-        settings=yaml.safe_load(dump_settings(settings)),
-        step=step,
-        trained_on={name: fact for name, fact in trained_on.items() if name != "format"},
-        versions={name: metadata.version(name) for name in ("tfpix2pix", "tensorflow", "keras")},
-    )

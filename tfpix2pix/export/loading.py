@@ -4,11 +4,11 @@ from pathlib import Path
 
 from tfpix2pix.errors import UserError
 from tfpix2pix.export.description import FILE_NAME, ModelDescription, read_description
-from tfpix2pix.inference.exported import ExportedTranslator
-from tfpix2pix.inference.runtimes import load_network
+from tfpix2pix.inference.exported import ExportedTranslator, StoredTranslator
+from tfpix2pix.inference.runtimes import check_network, load_network, load_signature
 
 
-def load_exported(path: str | Path) -> ExportedTranslator:
+def load_exported(path: str | Path) -> StoredTranslator:
     """The translator of what `tfpix2pix export` wrote.
 
     Args:
@@ -19,13 +19,10 @@ def load_exported(path: str | Path) -> ExportedTranslator:
         UserError: it is none of these, is damaged, has no description, or its runtime is missing.
     """
     path = Path(path)
+    if path.is_dir():
+        return _of_saved_model(path)
     network = load_network(path)
-    description = read_description((path if path.is_dir() else path.parent) / FILE_NAME)
-    if description.size_handling != "fixed":
-        raise UserError(
-            f"{path} brings images to its size itself ({description.size_handling}): ask it as a "
-            "model server does, or predict with the run"
-        )
+    description = read_description(path.parent / FILE_NAME)
     return ExportedTranslator(
         network,
         description.formats,
@@ -33,6 +30,19 @@ def load_exported(path: str | Path) -> ExportedTranslator:
         description.input_interpolation,
         resizes=not _is_of_crops(description),
     )
+
+
+def _of_saved_model(version: Path) -> StoredTranslator:
+    """Images go in and come out as stored: it brings them to its size itself."""
+    check_network(version)
+    description = read_description(version / FILE_NAME)
+    if description.serving.get("dropout"):
+        raise UserError(
+            f"{version} was exported with dropout on, and takes a seed with each image: serve it, "
+            "or predict with the run"
+        )
+    formats = description.formats
+    return StoredTranslator(load_signature(version, formats.input.dtype), formats)
 
 
 def _is_of_crops(description: ModelDescription) -> bool:

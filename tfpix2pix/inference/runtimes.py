@@ -28,7 +28,7 @@ class Runtime:
     Attributes:
         load: opens a file.
         modules: what must be installed for that.
-        extra: of this package, which installs it.
+        extra: of this package, which installs it; none where the package itself does.
     """
 
     load: Callable[[Path], Network]
@@ -44,27 +44,43 @@ def load_network(path: str | Path) -> Network:
             installed.
     """
     path = Path(path)
+    return check_network(path).load(path)
+
+
+def check_network(path: Path) -> Runtime:
+    """What runs a file, or a SavedModel's folder; costs no import.
+
+    Raises:
+        UserError: there is no such file, it is of another kind, or its runtime is not installed.
+    """
     if not path.exists():
         raise UserError(f"there is no file or folder {path}")
-    suffix = path.suffix.lower()
-    if path.is_dir() and (path / SAVED_MODEL_FILE).exists():
-        suffix = SAVED_MODEL_FILE
-    if suffix not in RUNTIMES:
+    if not is_network(path):
         kinds = ", ".join(kind for kind in RUNTIMES if kind != SAVED_MODEL_FILE)
         raise UserError(
             f"{path} is no exported network: expected a file that ends in {kinds}, or the folder "
             f"of a version of a SavedModel, which holds {SAVED_MODEL_FILE}"
         )
-    runtime = RUNTIMES[suffix]
+    runtime = _runtime_of(path)
     require(runtime.modules, runtime.extra, str(path))
-    return runtime.load(path)
+    return runtime
 
 
 def is_network(path: str | Path) -> bool:
     """Whether a path is one that `load_network` takes, by its name: costs no import."""
     path = Path(path)
-    known = path.suffix.lower() in RUNTIMES and not path.is_dir()
-    return known or (path / SAVED_MODEL_FILE).exists()
+    if path.is_dir():
+        return (path / SAVED_MODEL_FILE).exists()
+    return path.suffix.lower() in RUNTIMES
+
+
+def needs_tensorflow(path: str | Path) -> bool:
+    """Whether opening such a network imports TensorFlow."""
+    return "tensorflow" in _runtime_of(Path(path)).modules
+
+
+def _runtime_of(path: Path) -> Runtime:
+    return RUNTIMES[SAVED_MODEL_FILE if path.is_dir() else path.suffix.lower()]
 
 
 def require(modules: Sequence[str], extra: str, what: str) -> None:
@@ -152,12 +168,32 @@ def _load_keras(path: Path) -> Network:
     return _called_with_floats(model, model.input_shape)
 
 
-def _load_saved_model(path: Path) -> Network:
+def load_signature(version: Path, name: str) -> Network:
+    """A signature of a SavedModel, from `input_image` to `generated_image`.
+
+    Raises:
+        UserError: it cannot be opened, or has no such signature.
+    """
     import tensorflow as tf
 
-    with _opening(path, OSError, tf.errors.OpError):
-        generate = tf.saved_model.load(str(path)).signatures["generate"]
-    return lambda images: generate(input_image=tf.constant(images))["generated_image"].numpy()
+    with _opening(version, OSError, tf.errors.OpError):
+        loaded = tf.saved_model.load(str(version))
+    if name not in loaded.signatures:
+        raise UserError(
+            f"{version} has no signature {name}: tfpix2pix did not export it, or an earlier version"
+        )
+    signature = loaded.signatures[name]
+
+    def network(images: np.ndarray) -> np.ndarray:
+        try:
+            return signature(input_image=tf.constant(images))["generated_image"].numpy()
+        except tf.errors.InvalidArgumentError as error:
+            lines = error.message.strip().splitlines()
+            raise UserError(f"the model cannot take it: {lines[0]}") from error
+
+    # A loaded model's variables live as long as the model does.
+    network.model = loaded  # type: ignore[attr-defined]
+    return network
 
 
 def _called_with_floats(model: Any, shape: tuple[int | None, ...]) -> Network:
@@ -174,6 +210,6 @@ RUNTIMES = {
     ".tflite": Runtime(_load_litert, ("ai_edge_litert",), "litert"),
     ".onnx": Runtime(_load_onnx, ("onnxruntime",), "onnx"),
     ".xml": Runtime(_load_openvino, ("openvino",), "openvino"),
-    ".keras": Runtime(_load_keras),
-    SAVED_MODEL_FILE: Runtime(_load_saved_model),
+    ".keras": Runtime(_load_keras, ("tensorflow",)),
+    SAVED_MODEL_FILE: Runtime(lambda path: load_signature(path, "generate"), ("tensorflow",)),
 }
