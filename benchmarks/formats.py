@@ -2,7 +2,6 @@
 
 import dataclasses
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -59,10 +58,10 @@ def measure_formats(rounds: int, run_dir: Path | None = None) -> list[FormatRow]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         files = _written(generator, samples.images[:CALIBRATION], folder)
-        differences = {
-            name: measure_difference(load_network(path), generator, compared)
-            for name, path in files.items()
-        }
+        differences = {}
+        for name, path in files.items():
+            differences[name] = measure_difference(load_network(path), generator, compared)
+            print(f"{name}, {SIZE} px: {differences[name].describe()}", flush=True)
         trained = _trained_differences(run_dir, folder / "trained") if run_dir else {}
         times = {size: _times(files, size, rounds) for size in BATCH_SIZES}
         return [
@@ -75,18 +74,6 @@ def measure_formats(rounds: int, run_dir: Path | None = None) -> list[FormatRow]
             )
             for name in files
         ]
-
-
-def answer(path: str, batch_size: int) -> Callable[[], None]:
-    """One answer of a file to a fixed batch of float images, by its own runtime."""
-    network = load_network(path)
-    shape = (batch_size, SIZE, SIZE, 3)
-    images = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
-
-    def once() -> None:
-        network(images)
-
-    return once
 
 
 def table(rows: list[FormatRow]) -> list[str]:
@@ -132,8 +119,9 @@ def _trained_differences(run_dir: Path, folder: Path) -> dict[str, Difference]:
 
 
 def _times(files: dict[str, Path], batch_size: int, rounds: int) -> dict[str, float]:
+    shape = {"size": SIZE, "batch_size": batch_size}
     tasks = {
-        name: Task("benchmarks.formats", "answer", {"path": str(path), "batch_size": batch_size})
+        name: Task("benchmarks.answering", "answer", shape | {"path": str(path)})
         for name, path in files.items()
     }
     return {name: 1e3 * one.median for name, one in alternate(tasks, rounds).items()}

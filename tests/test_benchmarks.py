@@ -12,7 +12,7 @@ import keras
 import pytest
 import tensorflow as tf
 
-from benchmarks import formats, large, pipeline
+from benchmarks import answering, formats, large, pipeline
 from benchmarks.alternate import Measurement, Task, alternate
 from benchmarks.contenders import tensorflow_tutorial
 from benchmarks.flops import convolution_flops, step_flops
@@ -197,11 +197,10 @@ def test_every_format_is_measured_and_told(tmp_path, monkeypatch):
     assert "|  |  | 3 | 3 |" in text
 
 
-def test_an_answer_is_that_of_a_file(tmp_path, monkeypatch):
-    monkeypatch.setattr(formats, "SIZE", 16)
+def test_an_answer_is_that_of_a_file(monkeypatch):
     shapes = []
-    monkeypatch.setattr(formats, "load_network", lambda path: lambda x: shapes.append(x.shape))
-    formats.answer("model.onnx", 8)()
+    monkeypatch.setattr(answering, "load_network", lambda path: lambda x: shapes.append(x.shape))
+    answering.answer("model.onnx", 16, 8)()
     assert shapes == [(8, 16, 16, 3)]
 
 

@@ -49,8 +49,14 @@ def measure_difference(network: Network, generator: Any, samples: Samples) -> Di
     return Difference(float(differences.max()), mean, samples.origin)
 
 
-def refuse_difference(difference: Difference, bound: Bound, what: str) -> None:
+def refuse_difference(difference: Difference, bound: Bound, what: str, advice: str) -> None:
     """Refuses a difference above its bound, and one that is not a number.
+
+    Args:
+        difference: that was measured.
+        bound: of its format.
+        what: was compared.
+        advice: what to do then.
 
     Raises:
         UserError: it is.
@@ -60,5 +66,5 @@ def refuse_difference(difference: Difference, bound: Bound, what: str) -> None:
     raise UserError(
         f"{what} does not answer as the run does: {difference.describe()}, where at most "
         f"{bound.largest:.2g} and {bound.mean:.2g} are allowed, in units of [-1, 1]; nothing was "
-        "written"
+        f"written. {advice}"
     )

@@ -101,7 +101,8 @@ def export_network(
 
 def _checked(file: Path, generator: Any, samples: Samples, quantize: str) -> Difference:
     difference = measure_difference(load_network(file), generator, samples)
-    refuse_difference(difference, QUANTIZATIONS[quantize].bound, file.name)
+    chosen = QUANTIZATIONS[quantize]
+    refuse_difference(difference, chosen.bound, file.name, chosen.advice)
     return difference
 
 

@@ -26,8 +26,10 @@ class Bound:
     mean: float
 
 
-# Sums of float32 in another order come out 1e-7 to 1e-5 apart after a dozen layers: ten times that.
-FLOAT32 = Bound(1e-4, 1e-5)
+# Sums of float32 in another order come out 1e-7 to 1e-5 apart after a dozen layers. More only where
+# an image is flat: a norm divides what rounding left of it by sqrt(epsilon), 1/316. An eighth of a
+# level is seen in no file of 8 bits, and far less than any wrong weight or statistic makes.
+FLOAT32 = Bound(GRAY_LEVEL / 8, GRAY_LEVEL / 80)
 # Weights of 11 bits are 2e-4 off, relatively; the answers by a tenth of a level: no level at all.
 FLOAT16 = Bound(1.0 * GRAY_LEVEL, 0.1 * GRAY_LEVEL)
 # Each map has 256 steps. Measured: mean 0.6 levels, largest 4. Three times the mean is hardly seen;
@@ -44,18 +46,26 @@ class Quantization:
 
     Attributes:
         bound: of the difference to the Keras generator.
+        advice: what to do where it is larger.
         is_calibrated: whether images are needed to find the ranges of values.
     """
 
     bound: Bound
+    advice: str
     is_calibrated: bool = False
 
 
 QUANTIZATIONS = {
-    "float32": Quantization(FLOAT32),
-    "float16": Quantization(FLOAT16),
-    "int8": Quantization(INT8, is_calibrated=True),
-    "int8_full": Quantization(INT8_FULL, is_calibrated=True),
+    "float32": Quantization(
+        FLOAT32, "This is a fault of the converter or the runtime: try other versions of them"
+    ),
+    "float16": Quantization(FLOAT16, "Choose --quantize float32"),
+    "int8": Quantization(
+        INT8, "Give more --calibration-images, or choose --quantize float16", is_calibrated=True
+    ),
+    "int8_full": Quantization(
+        INT8_FULL, "Give more --calibration-images, or choose --quantize int8", is_calibrated=True
+    ),
 }
 
 
