@@ -38,12 +38,6 @@ def add_serving_flags(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def given_serving_flags(arguments: argparse.Namespace) -> list[str]:
-    """Those that were given."""
-    given = [name for name in SERVING_FLAGS if getattr(arguments, name) is not None]
-    return [f"--{name.replace('_', '-')}" for name in given]
-
-
 def serving_options(arguments: argparse.Namespace) -> "ServingOptions":
     """What they say. Imports TensorFlow."""
     from tfpix2pix.inference.served import ServingOptions
