@@ -15,7 +15,6 @@ from servers import (
     PNG_START,
     STALL,
     WRONG_KEYS,
-    Grpc,
     Rest,
 )
 
@@ -29,29 +28,6 @@ from tfpix2pix.serving.retries import FILES_UNTIL_GONE, PassingError, Retries
 QUICK = Retries(count=4, first_pause=0.01)
 NONE = Retries(count=0)
 TIMEOUT = 10.0
-DOUBLES = {"rest": Rest, "grpc": Grpc}
-
-
-@pytest.fixture(params=DOUBLES)
-def server(request):
-    with running(DOUBLES[request.param]()) as double:
-        yield double
-
-
-@pytest.fixture
-def rest():
-    with running(Rest()) as double:
-        yield double
-
-
-@contextlib.contextmanager
-def running(double):
-    double.start()
-    try:
-        yield double
-    finally:
-        double.released.set()
-        double.stop()
 
 
 @pytest.fixture

@@ -1,11 +1,17 @@
 """`tfpix2pix predict`."""
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tfpix2pix.cli.parsing import add_checkpoint_flag, count, seed
+from tfpix2pix.cli.parsing import Parser, add_checkpoint_flag, count, seed
 from tfpix2pix.cli.quiet import tensorflow_imported_quietly
+from tfpix2pix.cli.server import add_server_flags, check_server_flags, connected_server
 from tfpix2pix.errors import SettingsError
+
+if TYPE_CHECKING:
+    from tfpix2pix.inference.predict import Prediction
 
 SUMMARY = "Translate images with a trained run; no targets needed."
 
@@ -13,6 +19,7 @@ EXAMPLES = """examples:
   tfpix2pix predict runs/demo-1 photo.png folder/ --output pictures
   tfpix2pix predict runs/demo-1 photo.png --output pictures --checkpoint best
   tfpix2pix predict runs/demo-1 photo.png --output pictures --samples 8
+  tfpix2pix predict --server grpc://localhost:8500/facades photo.png --output pictures
 
 Writes pictures/photo.png and, for each image in the folder, one of the same name, in the type of
 the training targets: PNG, with 16 bits if they have them, or TIFF for floats and many channels.
@@ -25,9 +32,9 @@ pixel and channel, photo_std.png, in the targets' own values: 12 gray levels are
 """
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     """Adds the command's arguments."""
-    parser.add_argument("run_dir", type=Path, metavar="RUN", help="run folder")
+    run_argument = parser.add_argument("run_dir", type=Path, metavar="RUN", help="run folder")
     parser.add_argument(
         "images", type=Path, nargs="+", metavar="IMAGE", help="image file, or folder of them"
     )
@@ -47,10 +54,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="of dropout, where it is on; the same seed gives the same answers [0]",
     )
+    add_server_flags(parser, run_argument)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Translates; returns the exit status, 1 if any file failed."""
+    check_server_flags(arguments)
+    if arguments.server is not None:
+        return _run_remote(arguments)
     from tfpix2pix.training.run_folder import RunFolder
 
     settings = RunFolder(arguments.run_dir).settings()  # is there one? Said before the slow import
@@ -62,7 +73,6 @@ def run(arguments: argparse.Namespace) -> int:
     with tensorflow_imported_quietly():
         from tfpix2pix.inference.files import load_file_translator
         from tfpix2pix.inference.predict import find_jobs, predict_files
-        from tfpix2pix.progress import track
 
     samples = arguments.samples
     translator = load_file_translator(
@@ -72,16 +82,36 @@ def run(arguments: argparse.Namespace) -> int:
     )
     _check_noise(arguments, translator.draws)
     jobs, failures = find_jobs(arguments.images, arguments.output, translator.suffix, samples)
-    written = 0
     predictions = predict_files(translator, jobs, samples, arguments.seed or 0)
-    for prediction in track(predictions, len(jobs), "image"):
+    each = "" if samples is None else f", {samples} samples of each"
+    return _conclude(predictions, len(jobs), failures, f"{arguments.output}{each}")
+
+
+def _run_remote(arguments: argparse.Namespace) -> int:
+    """Has the files answered by a server."""
+    with connected_server(arguments) as answerer:
+        # Not before: what is wrong about the server is said at once.
+        from tfpix2pix.inference.predict import find_jobs, predict_files
+
+        jobs, failures = find_jobs(arguments.images, arguments.output, answerer.suffix)
+        predictions = predict_files(answerer, jobs)
+        return _conclude(predictions, len(jobs), failures, str(arguments.output))
+
+
+def _conclude(
+    predictions: Iterable["Prediction"], total: int, failures: list["Prediction"], where: str
+) -> int:
+    """Shows the progress and what failed; returns the exit status."""
+    from tfpix2pix.progress import track
+
+    written = 0
+    for prediction in track(predictions, total, "image"):
         written += prediction.failure is None
         if prediction.failure:
             failures.append(prediction)
     for prediction in failures:
         print(f"failed: {prediction.source}: {prediction.failure}")
-    each = "" if samples is None else f", {samples} samples of each"
-    print(f"{written} written to {arguments.output}{each}, {len(failures)} failed")
+    print(f"{written} written to {where}, {len(failures)} failed")
     return 1 if failures else 0
 
 
