@@ -35,7 +35,11 @@ def mirrored(contents):
     """A model that needs no TensorFlow: it refuses what says so."""
     for content in contents:
         if content.startswith(b"refuse"):
-            raise ValueError("Unknown image file format.\n  One of JPEG, PNG required.")
+            raise ValueError(
+                "{{function_node __inference_translate_12}} {{function_node map_while_body_7}} "
+                "Unknown image file format.\n  One of JPEG, PNG required.\n"
+                "\t [[{{node map/while/decode_image/DecodeImage}}]] [Op:StatefulPartitionedCall]"
+            )
     return [PNG_START + content[::-1] + PNG_END for content in contents]
 
 

@@ -1,6 +1,7 @@
 """What a model on a server must be, said by its states and its signature."""
 
 import dataclasses
+import re
 from collections.abc import Collection, Sequence
 
 from tfpix2pix.errors import UserError
@@ -10,6 +11,9 @@ SIGNATURE = "serving_default"
 IMAGE_BYTES = "image_bytes"
 GENERATED_IMAGE_BYTES = "generated_image_bytes"
 AVAILABLE = "AVAILABLE"
+
+# [[{{node map/while/DecodeImage}}]], {{function_node __inference_translate_12}}, [Op:DecodeImage]
+NODES = re.compile(r"\[\[[^\]]*\]\]|\{\{\w*node [^}]*\}\}|\[Op:\w+\]")
 
 PNG_START = b"\x89PNG\r\n\x1a\n"
 PNG_END = b"IEND\xaeB`\x82"
@@ -82,5 +86,5 @@ def check_png(content: bytes) -> bytes:
 
 
 def one_line(text: str) -> str:
-    """A server's message without its line breaks."""
-    return " ".join(text.split())
+    """A server's message without its line breaks, and without the names of a graph's nodes."""
+    return " ".join(NODES.sub(" ", text).split())
