@@ -100,7 +100,7 @@ def test_predict_keeps_names_and_accounts_for_every_file(run_dir, photo, tmp_pat
     shown = capsys.readouterr().out
     assert status == 1
     written = sorted(str(path.relative_to(output)) for path in output.rglob("*") if path.is_file())
-    assert written == ["deep/one.png", "photo.png"]
+    assert written == ["deep/one.png", "photo.png", "predict.json"]
     assert f"failed: {folder / 'empty.jpg'}: the file is empty" in shown
     assert f"failed: {folder / 'cut.png'}: not an image, or damaged" in shown
     assert f"failed: {tmp_path / 'nothing.png'}: there is no such file" in shown
@@ -131,7 +131,8 @@ def test_predict_never_overwrites_an_input_or_another_answer(run_dir, photo, tmp
     output = tmp_path / "out"
     paths = [str(photo), str(twin), str(other)]
     assert cli.main(["predict", str(run_dir), *paths, "--output", str(output)]) == 1
-    assert sorted(path.name for path in output.iterdir()) == ["photo.jpg.png", "photo.png.png"]
+    names = sorted(path.name for path in output.glob("*.png"))
+    assert names == ["photo.jpg.png", "photo.png.png"]
     assert f"failed: {other}" in capsys.readouterr().out
 
 

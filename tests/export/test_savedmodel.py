@@ -9,6 +9,7 @@ from tfpix2pix.errors import UserError
 from tfpix2pix.export.savedmodel import export_savedmodel
 from tfpix2pix.inference.files import FileTranslator
 from tfpix2pix.inference.predict import find_jobs, predict_files
+from tfpix2pix.inference.streaming import StreamingAnswerer
 from tfpix2pix.inference.translator import Translator
 from tfpix2pix.models import unet_generator
 
@@ -53,7 +54,7 @@ def predicted(translator, encoded, tmp_path_factory):
     assert not failures
     return [
         prediction.output.read_bytes()
-        for prediction in predict_files(FileTranslator(translator), jobs)
+        for prediction in predict_files(StreamingAnswerer(FileTranslator(translator)), jobs)
     ]
 
 

@@ -10,8 +10,11 @@ from tfpix2pix.data.formats import RGB_PAIRS, ImageFormat, PairFormat
 from tfpix2pix.data.reading import read_image
 from tfpix2pix.errors import UserError
 from tfpix2pix.inference.files import FileTranslator, OwnScale
-from tfpix2pix.inference.predict import Job, find_jobs, predict_files
+from tfpix2pix.inference.own_size import OwnSize
+from tfpix2pix.inference.predict import Job, find_jobs, predict_samples
 from tfpix2pix.inference.samples import Spread, sample_paths, write_samples
+from tfpix2pix.inference.streaming import StreamingAnswerer
+from tfpix2pix.inference.tiling import Tiling
 from tfpix2pix.inference.translator import Translator
 from tfpix2pix.models import Dropout, set_prediction_seed
 
@@ -132,7 +135,7 @@ def test_names_sort_as_numbers(tmp_path):
 def samples_of(translator, sources, output, **how):
     jobs, failures = find_jobs(sources, output, translator.suffix, how["samples"])
     assert not failures
-    assert not [p.failure for p in predict_files(translator, jobs, **how) if p.failure]
+    assert not [p.failure for p in predict_samples(translator, jobs, **how) if p.failure]
     return {path.name: path.read_bytes() for path in output.iterdir()}
 
 
@@ -154,13 +157,16 @@ def test_draws_depend_on_seed_and_number_alone(tmp_path):
 def test_a_single_answer_is_the_first_draw(name, tmp_path):
     formats = FORMATS[name]
     source, _ = write_picture(tmp_path, formats.input)
-    translator = FileTranslator(Translator(noisy_generator(formats), formats=formats))
+    generator = noisy_generator(formats)
+    translator = FileTranslator(Translator(generator, formats=formats))
     samples_of(translator, [source], tmp_path / "out", samples=2, seed=4)
     first = read_image(tmp_path / "out" / f"photo_1{translator.suffix}").pixels.astype(float)
     answers = []
     for seed in (4, 5):
         path = tmp_path / f"answer{translator.suffix}"
-        path.write_bytes(translator(source, seed=seed))
+        seeded = FileTranslator(Translator(generator, formats=formats), seed=seed)
+        (answer,) = StreamingAnswerer(seeded).answers([source])
+        path.write_bytes(answer.content)
         answers.append(read_image(path).pixels.astype(float))
     # Where a value lies half way between two, compiled sums may round the other way.
     np.testing.assert_allclose(answers[0], first, atol=1)
@@ -171,12 +177,12 @@ def test_own_scale_has_samples_too(tmp_path):
     """Mirrored on to a multiple of 8, and cut back; each size has its own network."""
     generators = {}
 
-    def translator_at(size):
-        generators.setdefault(size, noisy_generator(RGB_PAIRS, size))
-        return Translator(generators[size])
+    def load(size):
+        return generators.setdefault(size, noisy_generator(RGB_PAIRS, size))
 
+    network = OwnSize(load, RGB_PAIRS, 8, Tiling(10**6, SIZE, 0))
     translator = FileTranslator(
-        translator_at((SIZE, SIZE)), own_scale=OwnScale(None, 8, 1, translator_at)
+        Translator(load((SIZE, SIZE))), own_scale=OwnScale(network, None, 1)
     )
     source, image = write_picture(tmp_path, ImageFormat(), size=(13, 20))
     samples = list(translator.samples(source, 3, seed=2))
@@ -221,7 +227,7 @@ def test_samples_of_one_image_appear_together_or_not_at_all(tmp_path):
     output = tmp_path / "out"
     (output / "bad_std.png").mkdir(parents=True)
     jobs = [Job(source, output / source.name) for source in (bad, good)]
-    failed, done = predict_files(translator, jobs, samples=2)
+    failed, done = predict_samples(translator, jobs, samples=2)
     assert "cannot write" in failed.failure
     assert done.output == output / "good_mean.png"
     names = sorted(path.name for path in output.iterdir())
@@ -235,7 +241,7 @@ def test_what_cannot_be_read_leaves_nothing(tmp_path):
     translator = FileTranslator(Translator(noisy_generator(RGB_PAIRS)))
     sources = [empty, damaged, tmp_path / "none.png"]
     jobs = [Job(source, tmp_path / "out" / source.name) for source in sources]
-    failures = [prediction.failure for prediction in predict_files(translator, jobs, samples=2)]
+    failures = [prediction.failure for prediction in predict_samples(translator, jobs, samples=2)]
     for failure, words in zip(failures, ("empty", "not an image", "cannot be read"), strict=True):
         assert words in failure
     assert not (tmp_path / "out").exists()

@@ -147,6 +147,7 @@ def test_samples_are_drawn_whatever_the_settings_say(trained, photo, tmp_path, c
         *(f"photo_{n:02}.png" for n in range(1, 11)),
         "photo_mean.png",
         "photo_std.png",
+        "predict.json",
     ]
     generator = generator_of(run_dir, dropout_at_prediction=True)
     draws = []
@@ -246,7 +247,7 @@ def test_photos_too_small_for_the_generator_are_named_and_the_others_go_on(
     assert "at least 65x65" in shown
     assert "crop_size" not in shown
     assert pixels(output / "right.png").shape == (65, 200, 3)
-    assert [path.name for path in output.iterdir()] == ["right.png"]
+    assert [path.name for path in output.glob("*.png")] == ["right.png"]
 
 
 # Colours

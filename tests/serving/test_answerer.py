@@ -20,7 +20,7 @@ from servers import (
 
 from tfpix2pix.errors import UserError
 from tfpix2pix.serving.address import parse_address
-from tfpix2pix.serving.answerer import WINDOW, RemoteAnswerer, connected
+from tfpix2pix.serving.answerer import WINDOW, RemoteAnswerer, connect
 from tfpix2pix.serving.grpc_client import GrpcClient
 from tfpix2pix.serving.rest_client import RestClient
 from tfpix2pix.serving.retries import FILES_UNTIL_GONE, PassingError, Retries
@@ -236,22 +236,20 @@ def test_files_that_cannot_be_read_are_not_sent(rest, files):
 
 def test_a_version_is_asked_for_by_number(server, files):
     address = parse_address(f"{server.address}/versions/3")
-    with connected(address, 1, TIMEOUT, NONE) as remote:
+    with contextlib.closing(connect(address, 1, TIMEOUT, NONE)) as remote:
+        assert remote.version == 3
         (answer,) = remote.answers(files[:1])
         assert answer.content == expected(files[0])
         server.version = 4
         (answer,) = remote.answers(files[:1])
         assert "Servable not found" in answer.failure
     with pytest.raises(UserError, match=r"there is no model facades \(version 3\) at "):
-        connected(address, 1, TIMEOUT, NONE).__enter__()
+        connect(address, 1, TIMEOUT, NONE)
 
 
 def refusal(address):
-    with (
-        pytest.raises(UserError) as caught,
-        connected(parse_address(address), 1, TIMEOUT, QUICK),
-    ):
-        pass
+    with pytest.raises(UserError) as caught:
+        connect(parse_address(address), 1, TIMEOUT, QUICK)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -281,7 +279,7 @@ def test_no_server_is_told_at_once(server):
 
 def test_a_server_that_tells_no_signatures_is_used(rest, files):
     rest.signature = None
-    with connected(parse_address(rest.address), 1, TIMEOUT, NONE) as remote:
+    with contextlib.closing(connect(parse_address(rest.address), 1, TIMEOUT, NONE)) as remote:
         (answer,) = remote.answers(files[:1])
     assert answer.content == expected(files[0])
 

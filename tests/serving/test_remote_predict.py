@@ -1,5 +1,6 @@
 """`predict --server`: the same command and the same results as with the run itself."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from tfpix2pix.export.savedmodel import export_savedmodel
 from tfpix2pix.inference.translator import Translator, load_translator
 from tfpix2pix.models import unet_generator
 from tfpix2pix.serving.address import parse_address
-from tfpix2pix.serving.answerer import connected
+from tfpix2pix.serving.answerer import connect
 from tfpix2pix.serving.retries import Retries
 from tfpix2pix.serving.sending import image_bytes
 
@@ -45,6 +46,10 @@ def as_model(version):
         return answers["generated_image_bytes"].numpy().tolist()
 
     return model
+
+
+def asking(server):
+    return contextlib.closing(connect(parse_address(server.address), 2, 30.0, Retries(0)))
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +101,7 @@ def test_answers_have_the_bytes_of_the_runs_own_graph(server, model, run_dir, ph
     translate = load_translator(run_dir).translate
     files = [photos / "plain.png", photos / "more" / "photo.jpg", photos / "gray.png"]
     contents = [path.read_bytes() for path in files]
-    with connected(parse_address(server.address), 2, 30.0, Retries(0)) as remote:
+    with asking(server) as remote:
         found = [answer.content for answer in remote.answers(files)]
     expected = [translate(tf.constant([c]))["generated_image_bytes"].numpy()[0] for c in contents]
     assert found == expected
@@ -110,7 +115,7 @@ def test_16_bits_stay_16_bits(server, tmp_path):
     pixels = np.random.default_rng(0).integers(0, 65536, (32, 32), np.uint16)
     (tmp_path / "a.png").write_bytes(imagecodecs.png_encode(pixels))
     tifffile.imwrite(tmp_path / "b.tif", pixels)
-    with connected(parse_address(server.address), 2, 30.0, Retries(0)) as remote:
+    with asking(server) as remote:
         png, tiff = remote.answers([tmp_path / "a.png", tmp_path / "b.tif"])
     answer = translator.translate_images(pixels[np.newaxis, ..., np.newaxis])["generated_image"]
     for found in (png, tiff):
@@ -157,7 +162,9 @@ def test_the_server_stands_in_for_the_run_wherever_it_is_named(place, rest, phot
         "after": [*names, *output, *flags],
     }[place]
     assert cli.main(["predict", *arguments]) == 0
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["gray.png", "plain.png"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        *("gray.png", "plain.png", "predict.json")
+    ]
 
 
 SERVER = ["--server", "grpc://localhost:1/facades"]
@@ -172,11 +179,12 @@ SERVER = ["--server", "grpc://localhost:1/facades"]
         ([*SERVER, "a.png", "--checkpoint", "best"], "--checkpoint needs a run"),
         ([*SERVER, "a.png", "--samples", "2"], "--samples needs a run"),
         ([*SERVER, "a.png", "--seed", "0"], "--seed needs a run"),
+        ([*SERVER, "a.png", "--whole-up-to", "2"], "--whole-up-to needs a run"),
         (["RUN", "a.png", "--retries", "2"], "--retries goes with --server"),
         ([*SERVER, "a.png", "--retries", "-1"], "expected a whole number of at least 0, got -1"),
         ([*SERVER, "a.png", "--concurrency", "0"], "expected a whole number of at least 1, got 0"),
-        ([*SERVER, "a.png", "--timeout", "0"], "expected seconds, more than 0, got 0"),
-        ([*SERVER, "a.png", "--timeout", "soon"], "expected seconds, more than 0, got soon"),
+        ([*SERVER, "a.png", "--timeout", "0"], "expected a number above 0, got 0"),
+        ([*SERVER, "a.png", "--timeout", "soon"], "expected a number above 0, got soon"),
         ([*SERVER, "RUN", "a.png"], "--server takes the place of the run: leave "),
     ],
 )

@@ -79,8 +79,8 @@ def _run(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> int:
         # Python flushes stdout once more at its end, and must not meet the closed pipe again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_SIGNAL + signal.SIGPIPE
-    except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        print(str(stop) or "stopped", file=sys.stderr)
         return EXIT_SIGNAL + signal.SIGINT
 
 

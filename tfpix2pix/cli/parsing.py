@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+import math
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
@@ -136,14 +137,19 @@ def whole(text: str) -> int:
     return _whole_number(text, least=0)
 
 
-def seconds(text: str) -> float:
-    """The type of a flag that takes seconds, more than 0."""
+def length(text: str) -> int:
+    """The type of a flag that takes a number of pixels, 0 or more."""
+    return whole(text)
+
+
+def positive(text: str) -> float:
+    """The type of a flag that takes a number above 0."""
     try:
         value = float(text)
     except ValueError:
         value = 0.0
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"expected seconds, more than 0, got {text}")
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a number above 0, got {text}")
     return value
 
 

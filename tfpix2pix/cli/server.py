@@ -1,10 +1,9 @@
 """The flags of a model on a server, which takes the place of a run."""
 
 import argparse
-from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
-from tfpix2pix.cli.parsing import Parser, count, seconds, whole
+from tfpix2pix.cli.parsing import Parser, count, positive, whole
 from tfpix2pix.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -12,8 +11,10 @@ if TYPE_CHECKING:
 
 # Flag -> default, where --server is given.
 DEFAULTS = {"concurrency": 4, "timeout": 60.0, "retries": 6}
-# Flag -> what it is without having been given. All are about the weights of a run.
-OF_RUNS = {"checkpoint": "latest", "samples": None, "seed": None}
+# Of runs alone, as a model on a server answers as it was exported.
+OF_RUNS = ("samples", "seed", "batch_size", "size", "whole_up_to", "window", "overlap")
+OF_RUNS += ("statistics", "fixed_statistics")
+LATEST = "latest"  # --checkpoint, where none is given
 
 
 def add_server_flags(parser: Parser, run_argument: argparse.Action) -> None:
@@ -34,7 +35,7 @@ def add_server_flags(parser: Parser, run_argument: argparse.Action) -> None:
     )
     group.add_argument(
         "--timeout",
-        type=seconds,
+        type=positive,
         metavar="S",
         help="seconds without an answer after which a request has failed "
         f"[{DEFAULTS['timeout']:g}]",
@@ -59,31 +60,32 @@ def check_server_flags(arguments: argparse.Namespace) -> None:
             if getattr(arguments, name) is not None:
                 raise SettingsError(f"--{name} goes with --server: leave it out, or name a server")
         return
-    for name, default in OF_RUNS.items():
-        if getattr(arguments, name) != default:
-            raise SettingsError(
-                f"--{name} needs a run: a model on a server has the weights it was exported with, "
-                "and no dropout; leave it out"
-            )
+    given = [name for name in OF_RUNS if getattr(arguments, name) is not None]
+    given += [] if arguments.checkpoint == LATEST else ["checkpoint"]
+    if given:
+        raise SettingsError(
+            f"--{given[0].replace('_', '-')} needs a run: a model on a server answers as it was "
+            "exported; leave it out"
+        )
     for path in arguments.images:
         if (path / "config.yaml").is_file():
             raise SettingsError(f"--server takes the place of the run: leave {path} out")
 
 
-def connected_server(arguments: argparse.Namespace) -> "AbstractContextManager[RemoteAnswerer]":
-    """Gives what answers files by the model that --server names.
+def connect_to_server(arguments: argparse.Namespace) -> "RemoteAnswerer":
+    """What answers files by the model that --server names, to be closed at the end.
 
     Raises:
         SettingsError: the address has a form that is not known.
         UserError: the server cannot be reached, or has no such model.
     """
     from tfpix2pix.serving.address import parse_address
-    from tfpix2pix.serving.answerer import connected
+    from tfpix2pix.serving.answerer import connect
     from tfpix2pix.serving.retries import Retries
 
     given = {name: getattr(arguments, name) for name in DEFAULTS}
     values = {name: DEFAULTS[name] if value is None else value for name, value in given.items()}
-    return connected(
+    return connect(
         parse_address(arguments.server),
         int(values["concurrency"]),
         values["timeout"],

@@ -1,55 +1,54 @@
-"""Translates one file: read as its format asks, answered, encoded as the targets are."""
+"""A run as an `ArrayTranslator`: files are read, answered, and encoded as its targets are."""
 
+import contextlib
 import dataclasses
 import functools
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import keras
 import numpy as np
 import tensorflow as tf
 
-from tfpix2pix.config import Settings
-from tfpix2pix.config.network_sizes import size_multiple, smallest_side
 from tfpix2pix.config.types import Interpolation
 from tfpix2pix.data import images
-from tfpix2pix.data.encoding import encode_image, image_suffix
+from tfpix2pix.data.encoding import PNG, encode_image, image_suffix
 from tfpix2pix.data.formats import ImageFormat
+from tfpix2pix.data.pairs import plain_reason
 from tfpix2pix.data.pipeline import scaled_size
 from tfpix2pix.data.reading import SUFFIXES, TENSORFLOW_SUFFIXES, conform, read_image
 from tfpix2pix.errors import UserError
-from tfpix2pix.inference.translator import Translator, load_translator
+from tfpix2pix.inference.own_size import OwnSize, with_statistics
+from tfpix2pix.inference.tiling import Tiling, own_multiple, smallest_own_side
+from tfpix2pix.inference.translator import Translator, load_run_generator
+from tfpix2pix.models.statistics import Statistics, measure, measuring_model, pooled
 from tfpix2pix.training.run_folder import RunFolder
-
-# Networks for so many sizes are kept where images are translated at their own; sizes are rounded
-# up, so that there are not too many.
-SIZES_KEPT = 4
-LEAST_MULTIPLE = 64
 
 
 @dataclasses.dataclass(frozen=True)
 class OwnScale:
-    """How to translate images at their own size.
+    """How images are translated at their own size.
 
     Attributes:
+        network: for images of any size.
         width: to which they are scaled first, or None.
-        multiple: of which height and width must be; images are padded up to it.
-        smallest_side: of images before that.
-        translator_at: gives the translator for a height and width.
+        smallest_side: of images after that.
     """
 
+    network: OwnSize
     width: int | None
-    multiple: int
     smallest_side: int
-    translator_at: Callable[[tuple[int, int]], Translator]
 
 
 class FileTranslator:
-    """Translates files with a run.
+    """Translates files with a run: an `ArrayTranslator`.
 
-    Runs that resize whole images answer at the size they were trained at. Runs that train on
-    crops (`resize` crop, scale_width_and_crop) answer at each image's own size, since a resized
-    image would not have the scale they know.
+    Args:
+        translator: of the run, at the size it was trained at, to which images are resized.
+        input_interpolation: how they are.
+        own_scale: for answers at each image's own size instead; then `translator` says only what
+            the images are.
+        seed: of dropout where it is on, of which answers are the first draw.
     """
 
     def __init__(
@@ -57,6 +56,7 @@ class FileTranslator:
         translator: Translator,
         input_interpolation: Interpolation = "bicubic",
         own_scale: OwnScale | None = None,
+        seed: int = 0,
     ):
         self._translator = translator
         formats = translator.formats
@@ -64,6 +64,7 @@ class FileTranslator:
             "nearest" if formats.input.palette else input_interpolation
         )
         self._own_scale = own_scale
+        self._seed = seed
         self.suffix = image_suffix(formats.target.channels, formats.target.dtype)
 
     @property
@@ -71,23 +72,44 @@ class FileTranslator:
         """Whether dropout is on, so that answers depend on a seed."""
         return self._translator.draws
 
-    def __call__(self, source: Path, seed: int = 0) -> bytes:
-        """The encoded answer to a file; where dropout is on, the first of the seed's draws.
+    def read(self, source: Path) -> np.ndarray:
+        """A file as the network takes it: [H, W, C] of the inputs' stored type.
 
         Raises:
             OSError: it cannot be read.
-            UserError, tf.errors.OpError: it is no image, or not one that the run can take.
+            UserError: it is no image, or not one that the run can take.
         """
-        content = _content(source)
-        translate = self._translator.translate
-        if translate is not None and self._own_scale is None and not _in_python(source):
-            self._translator.choose_draw(seed, 0)
-            return translate(tf.constant([content]))["generated_image_bytes"].numpy()[0]
-        translator, image, (height, width) = self._prepared(source)
-        translator.choose_draw(seed, 0)
-        batch = tf.constant(image[np.newaxis])
-        answer = translator.translate_images(batch)["generated_image"].numpy()[0]
-        return encode_image(answer[:height, :width])[0]
+        if source.stat().st_size == 0:
+            raise UserError("the file is empty")
+        with _tensorflow_refusals():
+            source_format = self._translator.formats.input
+            image = read_input(source, source_format, in_python=_in_python(source))
+            scale = self._own_scale
+            if scale is None:
+                return images.resize(image, self._translator.size, self._interpolation).numpy()
+            if scale.width is not None:
+                size = scaled_size(tf.constant(image), scale.width)
+                image = images.resize(image, size, self._interpolation).numpy()
+        _check_side(image.shape[0], image.shape[1], scale)
+        return image
+
+    def translate(self, images: np.ndarray) -> np.ndarray:
+        """[N, H, W, C] from `read`, of one size -> [N, H, W, C'] of the targets' stored type.
+
+        Raises:
+            UserError: there is not enough memory.
+        """
+        with _tensorflow_refusals():
+            if self._own_scale is not None:
+                return self._own_scale.network.translate(images, self._seed)
+            self._translator.choose_draw(self._seed, 0)
+            return self._translator.translate_images(tf.constant(images))["generated_image"].numpy()
+
+    def encode(self, image: np.ndarray) -> bytes:
+        """An answer [H, W, C'] as the content of a file; PNGs by TensorFlow, as exports do."""
+        if self.suffix == PNG:
+            return tf.io.encode_png(image).numpy()
+        return encode_image(image)[0]
 
     def samples(self, source: Path, count: int, seed: int = 0) -> Iterator[np.ndarray]:
         """Draws of the answer to a file, which depend on the seed and on their number alone.
@@ -97,38 +119,35 @@ class FileTranslator:
             one. The file is read at once.
 
         Raises:
-            as a call does.
+            as `read` and `translate` do.
         """
-        _content(source)
-        prepared = self._prepared(source)
-        return (_draw(*prepared, seed, number) for number in range(count))
+        image = self.read(source)
+        return (self._values(image, seed, number) for number in range(count))
 
-    def encode(self, values: np.ndarray) -> bytes:
+    def encode_values(self, values: np.ndarray) -> bytes:
         """Floats [H, W, C] in the targets' values as a file of the targets' type, rounded."""
         stored = images.as_stored(tf.constant(values), self._translator.formats.target)
-        return encode_image(stored.numpy())[0]
+        return self.encode(stored.numpy())
 
-    def _prepared(self, source: Path) -> tuple[Translator, np.ndarray, tuple[int, int]]:
-        """The network for a file, the image at its size, and the part of the answer that counts.
+    def statistics(self, generator: keras.Model, source: Path) -> Statistics:
+        """Those of the norms of a generator of the trained size, or of the network of any size.
 
-        At their own scale, images are mirrored on at the right and below up to a size that the
-        network takes, and answers cut back.
+        Raises:
+            as `read` and `translate` do.
         """
-        formats = self._translator.formats
-        image = read_input(source, formats.input, in_python=_in_python(source))
-        own_scale = self._own_scale
-        if own_scale is None:
-            resized = images.resize(image, self._translator.size, self._interpolation).numpy()
-            return self._translator, resized, self._translator.size
-        if own_scale.width is not None:
-            size = scaled_size(tf.constant(image), own_scale.width)
-            image = images.resize(image, size, self._interpolation).numpy()
-        height, width = image.shape[:2]
-        _check_side(height, width, own_scale)
-        padding = [(0, -side % own_scale.multiple) for side in (height, width)] + [(0, 0)]
-        padded = np.pad(image, padding, mode="reflect" if min(height, width) > 1 else "edge")
-        translator = own_scale.translator_at((padded.shape[0], padded.shape[1]))
-        return translator, padded, (height, width)
+        image = self.read(source)
+        with _tensorflow_refusals():
+            if self._own_scale is not None:
+                return self._own_scale.network.measured(image)
+            seen = self._translator.seen(tf.constant(image[np.newaxis]))
+            return measure(measuring_model(generator), seen)
+
+    def _values(self, image: np.ndarray, seed: int, number: int) -> np.ndarray:
+        with _tensorflow_refusals():
+            if self._own_scale is not None:
+                return self._own_scale.network.values(image, seed, number)
+            self._translator.choose_draw(seed, number)
+            return self._translator.values(tf.constant(image[np.newaxis])).numpy()[0]
 
 
 def load_file_translator(
@@ -136,6 +155,9 @@ def load_file_translator(
     *,
     checkpoint: str | int = "latest",
     dropout_at_prediction: bool | None = None,
+    tiling: Tiling | None = None,
+    statistics_of: Sequence[Path] = (),
+    seed: int = 0,
 ) -> FileTranslator:
     """The file translator of a run, with the weights of its last checkpoint or another.
 
@@ -143,32 +165,54 @@ def load_file_translator(
         run_dir: the run folder.
         checkpoint: as of `load_translator`.
         dropout_at_prediction: whether dropout stays on; default: as the run's settings say.
+        tiling: for answers at each image's own size; None: at the size that the run was trained
+            at.
+        statistics_of: images whose statistics the norms take for all images; default: those of
+            each image.
+        seed: of dropout where it is on.
 
     Raises:
-        UserError: it is no run folder, or holds no such checkpoint.
+        UserError: it is no run folder, or holds no such checkpoint, or one of `statistics_of`
+            cannot be used.
     """
-    settings = RunFolder(Path(run_dir)).settings()
     load = functools.partial(
-        load_translator,
+        load_run_generator,
         run_dir,
         checkpoint=checkpoint,
         dropout_at_prediction=dropout_at_prediction,
     )
-    own_scale = None
-    if settings.data.crops_each_pair:
-        own_scale = OwnScale(
-            settings.data.load_size[1] if settings.data.resize != "crop" else None,
-            *_own_sizes(settings),
-            functools.lru_cache(SIZES_KEPT)(load),
+    folder = RunFolder(Path(run_dir))
+    settings, formats = folder.settings(), folder.formats()
+    generator, interpolation = load(), settings.data.input_interpolation
+
+    def translator(statistics: Statistics | None = None) -> FileTranslator:
+        own_scale = None
+        if tiling is not None:
+            scaled = settings.data.resize == "scale_width_and_crop"
+            own_scale = OwnScale(
+                OwnSize(load, formats, own_multiple(settings), tiling, statistics),
+                settings.data.load_size[1] if scaled else None,
+                smallest_own_side(settings),
+            )
+        of_size = generator if statistics is None else with_statistics(generator, statistics)
+        return FileTranslator(
+            Translator(of_size, interpolation, formats), interpolation, own_scale, seed
         )
-    return FileTranslator(load(), settings.data.input_interpolation, own_scale)
+
+    if not statistics_of:
+        return translator()
+    plain = translator()
+    return translator(pooled([_statistics(plain, generator, path) for path in statistics_of]))
 
 
-def _own_sizes(settings: Settings) -> tuple[int, int]:
-    """Of `OwnScale`: the multiple, and the smallest side that is large enough when padded to it."""
-    networks = settings.model, settings.data.crop_size
-    multiple = math.lcm(size_multiple(*networks), LEAST_MULTIPLE)
-    return multiple, max(1, smallest_side(*networks) - multiple + 1)
+def _statistics(plain: FileTranslator, generator: keras.Model, source: Path) -> Statistics:
+    """Those of the norms for one file."""
+    try:
+        return plain.statistics(generator, source)
+    except OSError as error:
+        raise UserError(f"--fixed-statistics {source}: {error.strerror}") from error
+    except UserError as error:
+        raise UserError(f"--fixed-statistics {source}: {error}") from error
 
 
 def _check_side(height: int, width: int, own_scale: OwnScale) -> None:
@@ -198,21 +242,22 @@ def read_input(source: Path, image_format: ImageFormat, *, in_python: bool) -> n
     return images.decode_image(tf.constant(source.read_bytes()), image_format).numpy()
 
 
-def _content(source: Path) -> bytes:
-    content = source.read_bytes()
-    if not content:
-        raise UserError("the file is empty")
-    return content
-
-
 def _in_python(source: Path) -> bool:
     """Whether TensorFlow does not read files of this kind."""
     return source.suffix.lower() in set(SUFFIXES) - set(TENSORFLOW_SUFFIXES)
 
 
-def _draw(
-    translator: Translator, image: np.ndarray, size: tuple[int, int], seed: int, number: int
-) -> np.ndarray:
-    translator.choose_draw(seed, number)
-    height, width = size
-    return translator.values(tf.constant(image[np.newaxis])).numpy()[0, :height, :width]
+@contextlib.contextmanager
+def _tensorflow_refusals() -> Iterator[None]:
+    """Turns what TensorFlow raises into a `UserError` in plain words."""
+    try:
+        yield
+    except tf.errors.InvalidArgumentError as error:
+        raise UserError(f"not an image, or damaged: {plain_reason(error)}") from error
+    except tf.errors.ResourceExhaustedError as error:
+        raise UserError(
+            "there is not enough memory for the network at this size: give a smaller "
+            "--batch-size, --whole-up-to or --window"
+        ) from error
+    except tf.errors.OpError as error:
+        raise UserError(plain_reason(error)) from error

@@ -3,14 +3,27 @@
 The paper's generator has no other noise than dropout (section 3.2).
 """
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
 from tfpix2pix.files import files_written_together
-from tfpix2pix.inference.files import FileTranslator
 
 MEAN, DEVIATION = "mean", "std"
+
+
+class Drawing(Protocol):
+    """What draws answers: a run with dropout on, see `inference.files.FileTranslator`."""
+
+    def samples(self, source: Path, count: int, seed: int = 0) -> Iterator[np.ndarray]:
+        """So many draws of the answer to a file, float32 [H, W, C] in the targets' values."""
+        ...
+
+    def encode_values(self, values: np.ndarray) -> bytes:
+        """Such values, rounded as the targets are, as the content of a file."""
+        ...
 
 
 class Spread:
@@ -52,7 +65,7 @@ def sample_paths(target: Path, count: int) -> list[Path]:
 
 
 def write_samples(
-    translator: FileTranslator, source: Path, target: Path, count: int, seed: int = 0
+    translator: Drawing, source: Path, target: Path, count: int, seed: int = 0
 ) -> Path:
     """Writes the draws of one file's answer to `sample_paths(target, count)`: all, or none.
 
@@ -70,7 +83,7 @@ def write_samples(
         Where the mean is.
 
     Raises:
-        OSError, UserError, tf.errors.OpError: see `FileTranslator`, or it cannot be written.
+        OSError, UserError: the file cannot be read or answered, or it cannot be written.
     """
     *draws, mean, deviation = sample_paths(target, count)
     answers = translator.samples(source, count, seed)
@@ -78,7 +91,7 @@ def write_samples(
     with files_written_together(target.parent) as folder:
         for path, values in zip(draws, answers, strict=True):
             spread.add(values)
-            (folder / path.name).write_bytes(translator.encode(values))
-        (folder / deviation.name).write_bytes(translator.encode(spread.deviation))
-        (folder / mean.name).write_bytes(translator.encode(spread.mean))
+            (folder / path.name).write_bytes(translator.encode_values(values))
+        (folder / deviation.name).write_bytes(translator.encode_values(spread.deviation))
+        (folder / mean.name).write_bytes(translator.encode_values(spread.mean))
     return mean

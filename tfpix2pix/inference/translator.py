@@ -87,14 +87,14 @@ class Translator(tf.Module):
 
         Not for label maps, which have no values in between.
         """
-        generated = self.generate(self._seen(input_image))["generated_image"]
+        generated = self.generate(self.seen(input_image))["generated_image"]
         return images.unrounded_from_network_range(generated, self.formats.target)
 
     def _generate(self, input_image: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"generated_image": self._call(input_image)}
 
     def _translate_images(self, input_image: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"generated_image": self._answer(self._seen(input_image))}
+        return {"generated_image": self._answer(self.seen(input_image))}
 
     def _translate(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         source = self.formats.input
@@ -110,7 +110,7 @@ class Translator(tf.Module):
         image = images.decode_image(content, self.formats.input)
         return resize_stored(image, self.formats.input, self.size, self._interpolation)
 
-    def _seen(self, input_image: tf.Tensor) -> tf.Tensor:
+    def seen(self, input_image: tf.Tensor) -> tf.Tensor:
         """Stored images, label maps in their colours -> what the generator sees."""
         source = self.formats.input
         return images.to_network_range(images.as_fetched(input_image, source), source)
@@ -162,19 +162,38 @@ def load_translator(
     Raises:
         UserError: it is no run folder, or holds no such checkpoint.
     """
-    folder = RunFolder(Path(run_dir))
-    settings, formats = folder.settings(), folder.formats()
-    generator = load_generator(
-        _with_depth_of_training(settings),
-        folder.checkpoints,
-        formats,
+    generator = load_run_generator(
+        run_dir,
         image_size,
         checkpoint=checkpoint,
         dropout_at_prediction=dropout_at_prediction,
     )
+    settings, formats = RunFolder(Path(run_dir)).settings(), RunFolder(Path(run_dir)).formats()
     return Translator(
         generator,
         settings.data.input_interpolation,
         formats,
         resizes=not settings.data.crops_each_pair,
+    )
+
+
+def load_run_generator(
+    run_dir: str | Path,
+    image_size: tuple[int, int] | None = None,
+    *,
+    checkpoint: str | int = "latest",
+    dropout_at_prediction: bool | None = False,
+) -> keras.Model:
+    """The generator of a run at any size that it takes, as deep as in training.
+
+    Args and raises: see `load_translator`.
+    """
+    folder = RunFolder(Path(run_dir))
+    return load_generator(
+        _with_depth_of_training(folder.settings()),
+        folder.checkpoints,
+        folder.formats(),
+        image_size,
+        checkpoint=checkpoint,
+        dropout_at_prediction=dropout_at_prediction,
     )

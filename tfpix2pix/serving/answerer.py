@@ -1,8 +1,7 @@
 """Answers files by a model on a server: several requests at once, each tried again if need be."""
 
-import collections
 import concurrent.futures
-import contextlib
+import functools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
@@ -10,6 +9,7 @@ from typing import Protocol
 from tfpix2pix.data.encoding import PNG
 from tfpix2pix.errors import UserError
 from tfpix2pix.inference.answering import Answer
+from tfpix2pix.inference.threads import in_order
 from tfpix2pix.serving.address import Address
 from tfpix2pix.serving.retries import Outage, PassingError, Retries
 from tfpix2pix.serving.sending import image_bytes
@@ -22,8 +22,12 @@ WINDOW = 2
 class Client(Protocol):
     """A way to one model on a server."""
 
-    def check(self) -> None:
-        """Raises `UserError` if the model is not there, or is no export for image files."""
+    def check(self) -> int | None:
+        """The version that answers, if the server tells it.
+
+        Raises:
+            UserError: the model is not there, or is no export for image files.
+        """
         ...
 
     def predict(self, content: bytes) -> bytes:
@@ -47,12 +51,27 @@ class RemoteAnswerer:
 
     Attributes:
         suffix: of the answers' files.
+        version: of the model, where it is known.
     """
 
     suffix = PNG
 
-    def __init__(self, client: Client, concurrency: int = 4, retries: Retries | None = None):
-        """Args: the model, how many requests may be under way, and how they are tried again."""
+    def __init__(
+        self,
+        client: Client,
+        concurrency: int = 4,
+        retries: Retries | None = None,
+        version: int | None = None,
+    ):
+        """Makes one.
+
+        Args:
+            client: asks the model.
+            concurrency: how many requests may be under way.
+            retries: how they are tried again.
+            version: of the model.
+        """
+        self.version = version
         self._client = client
         self._concurrency = concurrency
         self._retries = retries or Retries()
@@ -64,20 +83,18 @@ class RemoteAnswerer:
         at once.
         """
         outage = Outage()
-        pending: collections.deque[concurrent.futures.Future[Answer]] = collections.deque()
         with concurrent.futures.ThreadPoolExecutor(self._concurrency) as pool:
             try:
-                for source in sources:
-                    pending.append(pool.submit(self._answer, source, outage))
-                    if len(pending) == WINDOW * self._concurrency:
-                        yield pending.popleft().result()
-                while pending:
-                    yield pending.popleft().result()
+                answer = functools.partial(self._answer, outage)
+                yield from in_order(pool, answer, sources, WINDOW * self._concurrency)
             finally:  # also where nobody takes the rest
                 outage.stop()
-                pool.shutdown(cancel_futures=True)
 
-    def _answer(self, source: Path, outage: Outage) -> Answer:
+    def close(self) -> None:
+        """Ends the connections."""
+        self._client.close()
+
+    def _answer(self, outage: Outage, source: Path) -> Answer:
         if outage.reason is not None:
             return Answer(source, None, f"not tried, as the server is gone: {outage.reason}")
         try:
@@ -107,11 +124,8 @@ class RemoteAnswerer:
                 return answer
 
 
-@contextlib.contextmanager
-def connected(
-    address: Address, concurrency: int, timeout: float, retries: Retries
-) -> Iterator[RemoteAnswerer]:
-    """Gives what answers files by a model, after asking whether the model is there.
+def connect(address: Address, concurrency: int, timeout: float, retries: Retries) -> RemoteAnswerer:
+    """What answers files by a model, after asking whether the model is there.
 
     Args:
         address: of the model.
@@ -124,10 +138,11 @@ def connected(
     """
     client = _client(address, timeout)
     try:
-        client.check()
-        yield RemoteAnswerer(client, concurrency, retries)
-    finally:
+        version = client.check()
+    except UserError:
         client.close()
+        raise
+    return RemoteAnswerer(client, concurrency, retries, version)
 
 
 def _client(address: Address, timeout: float) -> Client:

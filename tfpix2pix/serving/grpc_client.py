@@ -13,9 +13,9 @@ from tfpix2pix.serving.signature import (
     IMAGE_BYTES,
     SIGNATURE,
     VersionState,
+    available_version,
     check_png,
     check_signature,
-    check_states,
     no_such_model,
     one_line,
 )
@@ -47,8 +47,8 @@ class GrpcClient:
         self._channel = grpc.insecure_channel(address.place, OPTIONS)
         self._predict = self._method(PREDICTION, "Predict", "Predict")
 
-    def check(self) -> None:
-        """Asks whether such a model is there.
+    def check(self) -> int:
+        """Asks whether such a model is there, and which version of it.
 
         Raises:
             UserError: the server cannot be reached, or has no such model.
@@ -60,7 +60,7 @@ class GrpcClient:
             VersionState(s.version, STATES.get(s.state, "UNKNOWN"), s.status.error_message)
             for s in status.model_version_status
         ]
-        check_states(self._address, states)
+        version = available_version(self._address, states)
         request = message("GetModelMetadataRequest")(metadata_field=["signature_def"])
         metadata = self._checked(get_metadata, request).metadata
         packed = {entry.key: entry.value.value for entry in metadata}.get("signature_def", b"")
@@ -70,6 +70,7 @@ class GrpcClient:
         check_signature(
             self._address, [entry.key for entry in inputs], [entry.key for entry in outputs]
         )
+        return version
 
     def predict(self, content: bytes) -> bytes:
         """An encoded image -> the answer, PNG.

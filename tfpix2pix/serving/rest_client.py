@@ -14,16 +14,16 @@ from tfpix2pix.serving.retries import PassingError
 from tfpix2pix.serving.signature import (
     SIGNATURE,
     VersionState,
+    available_version,
     check_png,
     check_signature,
-    check_states,
     no_such_model,
     one_line,
 )
 
 NOT_FOUND = 404
 PASSING = {429, 502, 503, 504}
-# What servers say that tell no signatures, such as KServe.
+# What servers say that tell no signatures.
 NO_METADATA = {NOT_FOUND, 405, 501}
 SHOWN = 200  # characters of an answer that is not JSON
 
@@ -44,8 +44,8 @@ class RestClient:
         self._timeout = timeout
         self._local = _Session()
 
-    def check(self) -> None:
-        """Asks whether such a model is there.
+    def check(self) -> int | None:
+        """Asks whether such a model is there, and which version of it.
 
         Raises:
             UserError: the server cannot be reached, or has no such model.
@@ -54,12 +54,12 @@ class RestClient:
         if status is None:
             raise no_such_model(self._address)
         try:
-            versions = status.get("model_version_status")
-            if versions is not None:
-                check_states(self._address, [_state(version) for version in versions])
+            # KServe, which speaks alike, tells neither states nor signatures.
+            states = status.get("model_version_status")
+            version = states and available_version(self._address, [_state(s) for s in states])
             metadata = self._told("/metadata", NO_METADATA)
             if metadata is None:
-                return
+                return version
             signatures = metadata["metadata"]["signature_def"]["signature_def"]
             found = signatures.get(SIGNATURE, {"inputs": {}, "outputs": {}})
             inputs, outputs = set(found["inputs"]), set(found["outputs"])
@@ -68,6 +68,7 @@ class RestClient:
                 f"cannot use {self._address}: it speaks another protocol than TensorFlow Serving"
             ) from error
         check_signature(self._address, inputs, outputs)
+        return version
 
     def predict(self, content: bytes) -> bytes:
         """An encoded image -> the answer, PNG.

@@ -35,14 +35,15 @@ def no_such_model(address: Address) -> UserError:
     )
 
 
-def check_states(address: Address, states: Sequence[VersionState]) -> None:
-    """Refuses a model of which no version is ready.
+def available_version(address: Address, states: Sequence[VersionState]) -> int:
+    """The version that is asked where none is named: the newest that is ready.
 
     Raises:
-        UserError: with the states there are.
+        UserError: none is; with the states there are.
     """
-    if any(state.state == AVAILABLE for state in states):
-        return
+    ready = [state.version for state in states if state.state == AVAILABLE]
+    if ready:
+        return max(ready)
     told = [
         f"version {s.version} is {s.state}{f' ({one_line(s.error)})' if s.error else ''}"
         for s in states

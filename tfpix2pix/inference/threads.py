@@ -1,0 +1,54 @@
+"""Work in threads, in order, with a limit on what is under way."""
+
+import collections
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future
+from typing import TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+# Decoders and encoders let other threads run; more than a few only hold more images.
+THREADS = min(8, max(2, os.cpu_count() or 1))
+
+
+def in_order(
+    pool: Executor,
+    function: Callable[[T], R],
+    items: Iterable[T],
+    ahead: int,
+    size: Callable[[R], int] = lambda _: 0,
+    budget: int = 1,
+) -> Iterator[R]:
+    """As `map`, in the pool's threads, but with at most `ahead` items under way.
+
+    Args:
+        pool: whose threads call the function.
+        function: of one item. What it raises is raised here, in its turn.
+        items: iterated in the caller's thread, no further than needed.
+        ahead: how many may be under way, or done and not yet asked for.
+        size: of a result, in bytes. The first item goes alone; after it no more are under way
+            than would fill `budget` if all were as large as the largest so far, but at least one.
+        budget: in bytes.
+    """
+    waiting: collections.deque[Future[R]] = collections.deque()
+    largest: int | None = None
+    try:
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            while waiting and len(waiting) >= _allowed(ahead, largest, budget):
+                result = waiting.popleft().result()
+                largest = max(largest or 0, size(result))
+                yield result
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for future in waiting:
+            future.cancel()
+
+
+def _allowed(ahead: int, largest: int | None, budget: int) -> int:
+    if largest is None:
+        return 1
+    return ahead if largest == 0 else max(1, min(ahead, budget // largest))
