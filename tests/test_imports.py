@@ -10,6 +10,7 @@ PACKAGE = Path(__file__).parents[1] / "tfpix2pix"
 # From the top down; a room imports itself and what stands after it.
 ROOMS = [
     "cli",
+    "serving",
     "ablation",
     "report",
     "export",

@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+import math
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
@@ -14,6 +15,20 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **kwargs: Any):
         super().__init__(allow_abbrev=False, **kwargs)
+        self._stand_ins: dict[str, argparse.Action] = {}
+
+    def stands_in(self, flag: str, positional: argparse.Action) -> None:
+        """Where `flag` is given, `positional` is not expected, and None."""
+        self._stand_ins[flag] = positional
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse, which has no way of its own for an option to replace a positional."""
+        for flag, positional in self._stand_ins.items():
+            is_given = any(arg == flag or arg.startswith(f"{flag}=") for arg in args)
+            # What argparse itself does to positionals that are not to take anything.
+            positional.nargs = argparse.SUPPRESS if is_given else None
+            positional.required = not is_given
+        return super().parse_known_args(args, namespace)
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parses, or exits with 2."""
@@ -113,13 +128,29 @@ def several(text: str) -> int:
 
 
 def seed(text: str) -> int:
+    """The type of a flag that takes a seed: a whole number of at least 0."""
+    return whole(text)
+
+
+def whole(text: str) -> int:
     """The type of a flag that takes a whole number of at least 0."""
     return _whole_number(text, least=0)
 
 
 def length(text: str) -> int:
     """The type of a flag that takes a number of pixels, 0 or more."""
-    return _whole_number(text, least=0)
+    return whole(text)
+
+
+def positive(text: str) -> float:
+    """The type of a flag that takes a number above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a number above 0, got {text}")
+    return value
 
 
 def _whole_number(text: str, least: int) -> int:

@@ -1,16 +1,17 @@
 """`tfpix2pix predict`."""
 
 import argparse
+import contextlib
 import dataclasses
 import hashlib
-import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfpix2pix.cli.parsing import add_checkpoint_flag, count, length, seed
+from tfpix2pix.cli.parsing import Parser, add_checkpoint_flag, count, length, positive, seed
 from tfpix2pix.cli.quiet import tensorflow_imported_quietly
 from tfpix2pix.cli.runs import settings_of_run
+from tfpix2pix.cli.server import add_server_flags, check_server_flags, connect_to_server
 from tfpix2pix.config import Settings, dump_settings
 from tfpix2pix.errors import SettingsError
 
@@ -28,6 +29,7 @@ EXAMPLES = """examples:
   tfpix2pix predict runs/demo-1 frames/ --output film --fixed-statistics frames/
   tfpix2pix predict runs/demo-1 photo.png --output pictures --checkpoint best
   tfpix2pix predict runs/demo-1 photo.png --output pictures --samples 8
+  tfpix2pix predict --server grpc://localhost:8500/facades photo.png --output pictures
 
 Writes pictures/photo.png and, for each image in the folder, one of the same name, in the type of
 the training targets: PNG, with 16 bits if they have them, or TIFF for floats and many channels.
@@ -45,9 +47,9 @@ pixel and channel, photo_std.png, in the targets' own values: 12 gray levels are
 STATISTICS_IMAGES = 16
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     """Adds the command's arguments."""
-    parser.add_argument("run_dir", type=Path, metavar="RUN", help="run folder")
+    run_argument = parser.add_argument("run_dir", type=Path, metavar="RUN", help="run folder")
     parser.add_argument(
         "images", type=Path, nargs="+", metavar="IMAGE", help="image file, or folder of them"
     )
@@ -70,6 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     _add_noise_arguments(parser)
     _add_size_arguments(parser)
+    add_server_flags(parser, run_argument)
 
 
 def _add_noise_arguments(parser: argparse.ArgumentParser) -> None:
@@ -96,7 +99,7 @@ def _add_size_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--whole-up-to",
-        type=_megapixels,
+        type=positive,
         metavar="MP",
         help="at its own size, an image of up to so many megapixels is answered whole, a larger "
         "one in tiles [4]",
@@ -175,7 +178,8 @@ def predictor_of(arguments: argparse.Namespace) -> Predictor:
     Raises:
         UserError: there is no such thing, or the options do not fit it.
     """
-    return _of_run(arguments)
+    check_server_flags(arguments)
+    return _of_run(arguments) if arguments.server is None else _of_server(arguments)
 
 
 def _to_do(arguments: argparse.Namespace, jobs: "Jobs", made_by: dict[str, Any]) -> "Jobs":
@@ -224,6 +228,19 @@ def _of_run(arguments: argparse.Namespace) -> Predictor:
         "seed": arguments.seed or 0,
     }
     return Predictor(translator.suffix, made_by, _predictions(arguments, translator))
+
+
+def _of_server(arguments: argparse.Namespace) -> Predictor:
+    from tfpix2pix.inference.predict import predict_files
+
+    answerer = connect_to_server(arguments)
+
+    def predictions(jobs: "Jobs") -> "Iterator[Prediction]":
+        with contextlib.closing(answerer):
+            yield from predict_files(answerer, jobs)
+
+    made_by = {"server": arguments.server, "version": answerer.version}
+    return Predictor(answerer.suffix, made_by, predictions)
 
 
 def _predictions(
@@ -303,13 +320,3 @@ def _check_noise(arguments: argparse.Namespace, draws: bool) -> None:
             "--seed is of dropout, which is off in this run's answers: give --samples too, or "
             "leave it out"
         )
-
-
-def _megapixels(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"expected a number above 0, got {text}")
-    return value

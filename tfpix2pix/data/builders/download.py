@@ -111,9 +111,9 @@ def _fetch_with_retries(url: str, partial: Path, timeout: float) -> None:
         except _PassingError as error:
             failure = error
         except (requests.ConnectionError, requests.Timeout) as error:
-            failure = _PassingError(_innermost(error))
+            failure = _PassingError(innermost(error))
         except requests.RequestException as error:
-            raise _MirrorError(_innermost(error)) from error
+            raise _MirrorError(innermost(error)) from error
         # Not more than the last attempt but than any: a server may have to send all anew.
         in_vain = 0 if _size(partial) > most else in_vain + 1
         most = max(most, _size(partial))
@@ -156,7 +156,7 @@ def _chunks(response: requests.Response) -> Iterator[bytes]:
         # Not iter_content: a server that calls .tar.gz an encoding would have it unpacked here.
         yield from response.raw.stream(CHUNK, decode_content=False)
     except HTTPError as error:
-        raise _PassingError(f"the connection was lost ({_innermost(error)})") from error
+        raise _PassingError(f"the connection was lost ({innermost(error)})") from error
 
 
 def _known_validator(url: str, partial: Path) -> str | None:
@@ -234,7 +234,7 @@ def _forget(partial: Path) -> None:
     _origin_file(partial).unlink(missing_ok=True)
 
 
-def _innermost(error: BaseException) -> str:
+def innermost(error: BaseException) -> str:
     """The plain reason below the errors that requests and urllib3 wrap around each other."""
     while isinstance(inner := error.__cause__ or error.__context__, OSError | HTTPError):
         error = inner

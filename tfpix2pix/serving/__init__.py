@@ -1,0 +1,1 @@
+"""Clients of an exported model on a server; nothing here needs TensorFlow."""
