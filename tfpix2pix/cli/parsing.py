@@ -9,6 +9,9 @@ from typing import Any, NoReturn
 
 from tfpix2pix.config.loading import DEFAULTS, SECTION_OF, SECTIONS, all_settings
 
+# --checkpoint, where none is given.
+LATEST = "latest"
+
 
 class Parser(argparse.ArgumentParser):
     """argparse, with the nearest known flag named for an unknown one."""
@@ -94,7 +97,7 @@ def add_checkpoint_flag(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--checkpoint",
         type=_checkpoint,
-        default="latest",
+        default=LATEST,
         metavar="WHICH",
         help="weights to use: latest, best (of the validations, by the run's best_metric), or "
         "the step of a checkpoint that is kept [latest]",

@@ -1,8 +1,23 @@
 """Run folders that commands are given."""
 
+import argparse
 from pathlib import Path
 
+from tfpix2pix.cli.parsing import LATEST
 from tfpix2pix.config import Settings
+from tfpix2pix.errors import SettingsError
+
+# Flags of `predict` that change how a run answers.
+FLAGS_OF_RUNS = (
+    "samples",
+    "seed",
+    "size",
+    "whole_up_to",
+    "window",
+    "overlap",
+    "statistics",
+    "fixed_statistics",
+)
 
 
 def settings_of_run(run_dir: Path, checkpoint: str) -> Settings:
@@ -18,3 +33,22 @@ def settings_of_run(run_dir: Path, checkpoint: str) -> Settings:
     settings = folder.settings()
     find_checkpoint(folder.checkpoints, checkpoint)
     return settings
+
+
+def refuse_flags_of_runs(arguments: argparse.Namespace, model: str) -> None:
+    """Refuses them where something else answers.
+
+    Args:
+        arguments: of `predict`.
+        model: what answers, such as "an exported model".
+
+    Raises:
+        SettingsError: with what to leave out.
+    """
+    given = [name for name in FLAGS_OF_RUNS if getattr(arguments, name) is not None]
+    given += [] if arguments.checkpoint == LATEST else ["checkpoint"]
+    if given:
+        raise SettingsError(
+            f"--{given[0].replace('_', '-')} needs a run: {model} answers as it was exported; "
+            "leave it out"
+        )

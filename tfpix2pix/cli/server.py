@@ -4,6 +4,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from tfpix2pix.cli.parsing import Parser, count, positive, whole
+from tfpix2pix.cli.runs import refuse_flags_of_runs
 from tfpix2pix.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -11,10 +12,6 @@ if TYPE_CHECKING:
 
 # Flag -> default, where --server is given.
 DEFAULTS = {"concurrency": 4, "timeout": 60.0, "retries": 6}
-# Of runs alone, as a model on a server answers as it was exported.
-OF_RUNS = ("samples", "seed", "batch_size", "size", "whole_up_to", "window", "overlap")
-OF_RUNS += ("statistics", "fixed_statistics")
-LATEST = "latest"  # --checkpoint, where none is given
 
 
 def add_server_flags(parser: Parser, run_argument: argparse.Action) -> None:
@@ -60,13 +57,9 @@ def check_server_flags(arguments: argparse.Namespace) -> None:
             if getattr(arguments, name) is not None:
                 raise SettingsError(f"--{name} goes with --server: leave it out, or name a server")
         return
-    given = [name for name in OF_RUNS if getattr(arguments, name) is not None]
-    given += [] if arguments.checkpoint == LATEST else ["checkpoint"]
-    if given:
-        raise SettingsError(
-            f"--{given[0].replace('_', '-')} needs a run: a model on a server answers as it was "
-            "exported; leave it out"
-        )
+    refuse_flags_of_runs(arguments, "a model on a server")
+    if arguments.batch_size is not None:
+        raise SettingsError("--batch-size: a server makes batches of its own; leave it out")
     for path in arguments.images:
         if (path / "config.yaml").is_file():
             raise SettingsError(f"--server takes the place of the run: leave {path} out")

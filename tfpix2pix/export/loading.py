@@ -5,7 +5,31 @@ from pathlib import Path
 from tfpix2pix.errors import UserError
 from tfpix2pix.export.description import FILE_NAME, ModelDescription, read_description
 from tfpix2pix.inference.exported import ExportedTranslator, StoredTranslator
-from tfpix2pix.inference.runtimes import check_network, load_network, load_signature
+from tfpix2pix.inference.runtimes import (
+    check_network,
+    is_network,
+    load_network,
+    load_signature,
+)
+
+
+def find_exported(path: Path) -> Path | None:
+    """What `load_exported` takes, at or in a path; costs no import.
+
+    Args:
+        path: of an exported file, of a SavedModel's version, or of the folder of its versions, of
+            which the newest is meant.
+
+    Returns:
+        None where there is no export; a path that ends as an exported file does is returned even if
+        it is not there.
+    """
+    if is_network(path):
+        return path
+    if not path.is_dir():
+        return None
+    versions = [entry for entry in path.iterdir() if entry.name.isdecimal() and is_network(entry)]
+    return max(versions, key=lambda version: int(version.name), default=None)
 
 
 def load_exported(path: str | Path) -> StoredTranslator:

@@ -1,0 +1,202 @@
+"""What answers the files of `tfpix2pix predict`: a run, an exported file, a model on a server."""
+
+import argparse
+import contextlib
+import dataclasses
+import hashlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tfpix2pix.cli.quiet import tensorflow_imported_quietly
+from tfpix2pix.cli.runs import refuse_flags_of_runs, settings_of_run
+from tfpix2pix.cli.server import check_server_flags, connect_to_server
+from tfpix2pix.config import Settings, dump_settings
+from tfpix2pix.errors import SettingsError
+
+if TYPE_CHECKING:
+    from tfpix2pix.inference.answering import ArrayTranslator
+    from tfpix2pix.inference.files import FileTranslator
+    from tfpix2pix.inference.jobs import Jobs, Prediction
+    from tfpix2pix.inference.tiling import Tiling
+
+# Of a folder that is given with --fixed-statistics.
+STATISTICS_IMAGES = 16
+
+
+@dataclasses.dataclass(frozen=True)
+class Predictor:
+    """What answers the files of one call.
+
+    Attributes:
+        suffix: of the answers' files.
+        made_by: what answers depend on, for the record beside them.
+        predictions: has the files of jobs answered, and the answers written.
+    """
+
+    suffix: str
+    made_by: dict[str, Any]
+    predictions: "Callable[[Jobs], Iterator[Prediction]]"
+
+
+def predictor_of(arguments: argparse.Namespace) -> Predictor:
+    """What answers, by the kind of thing that was named.
+
+    Raises:
+        UserError: there is no such thing, or the options do not fit it.
+    """
+    from tfpix2pix.export.loading import find_exported
+
+    check_server_flags(arguments)
+    if arguments.server is not None:
+        return _of_server(arguments)
+    exported = find_exported(arguments.run_dir)
+    return _of_run(arguments) if exported is None else _of_export(arguments, exported)
+
+
+def _of_run(arguments: argparse.Namespace) -> Predictor:
+    from tfpix2pix.inference.jobs import some_images
+    from tfpix2pix.training.kept import find_checkpoint, step_of
+    from tfpix2pix.training.run_folder import RunFolder
+
+    # Whatever can be said without TensorFlow is said before its slow import.
+    settings = settings_of_run(arguments.run_dir, arguments.checkpoint)
+    tiling = _tiling(arguments, settings)
+    _check_samples(arguments, settings)
+    frames = []
+    if arguments.fixed_statistics is not None:
+        frames = some_images(arguments.fixed_statistics, STATISTICS_IMAGES, "--fixed-statistics")
+    with tensorflow_imported_quietly():
+        from tfpix2pix.inference.files import load_file_translator
+    translator = load_file_translator(
+        arguments.run_dir,
+        checkpoint=arguments.checkpoint,
+        dropout_at_prediction=None if arguments.samples is None else True,
+        tiling=tiling,
+        statistics_of=frames,
+        seed=arguments.seed or 0,
+    )
+    _check_noise(arguments, translator.draws)
+    path, _ = find_checkpoint(RunFolder(arguments.run_dir).checkpoints, arguments.checkpoint)
+    made_by = {
+        "run": str(arguments.run_dir.resolve()),
+        "settings": hashlib.sha256(dump_settings(settings).encode()).hexdigest(),
+        "step": step_of(path),
+        "tiling": None if tiling is None else dataclasses.asdict(tiling),
+        "fixed_statistics": [str(frame.resolve()) for frame in frames],
+        "samples": arguments.samples,
+        "seed": arguments.seed or 0,
+    }
+    return Predictor(translator.suffix, made_by, _predictions(arguments, translator))
+
+
+def _of_export(arguments: argparse.Namespace, path: Path) -> Predictor:
+    from tfpix2pix.export.loading import load_exported
+    from tfpix2pix.inference.runtimes import needs_tensorflow
+
+    refuse_flags_of_runs(arguments, "an exported model")
+    quietly = tensorflow_imported_quietly if needs_tensorflow(path) else contextlib.nullcontext
+    with quietly():
+        translator = load_exported(path)
+    made_by = {"model": str(path.resolve()), "modified": path.stat().st_mtime_ns}
+    return Predictor(translator.suffix, made_by, _streamed(translator, arguments.batch_size))
+
+
+def _of_server(arguments: argparse.Namespace) -> Predictor:
+    from tfpix2pix.inference.predict import predict_files
+
+    answerer = connect_to_server(arguments)
+
+    def predictions(jobs: "Jobs") -> "Iterator[Prediction]":
+        with contextlib.closing(answerer):
+            yield from predict_files(answerer, jobs)
+
+    made_by = {"server": arguments.server, "version": answerer.version}
+    return Predictor(answerer.suffix, made_by, predictions)
+
+
+def _predictions(
+    arguments: argparse.Namespace, translator: "FileTranslator"
+) -> "Callable[[Jobs], Iterator[Prediction]]":
+    from tfpix2pix.inference.predict import predict_samples
+
+    if arguments.samples is not None:
+        return lambda jobs: predict_samples(
+            translator, jobs, arguments.samples, arguments.seed or 0
+        )
+    return _streamed(translator, arguments.batch_size)
+
+
+def _streamed(
+    translator: "ArrayTranslator", batch_size: int | None
+) -> "Callable[[Jobs], Iterator[Prediction]]":
+    from tfpix2pix.inference.predict import predict_files
+    from tfpix2pix.inference.streaming import StreamingAnswerer
+
+    answerer = StreamingAnswerer(translator, batch_size or 1)
+    return lambda jobs: predict_files(answerer, jobs)
+
+
+def _tiling(arguments: argparse.Namespace, settings: Settings) -> "Tiling | None":
+    """How images are answered at their own size; None where they are resized.
+
+    Raises:
+        SettingsError: options that do not fit each other, or the run.
+    """
+    from tfpix2pix.inference.tiling import (
+        answers_at_own_size,
+        check_image_statistics,
+        choose_tiling,
+    )
+
+    if arguments.statistics is not None:
+        check_image_statistics(settings, "--statistics")
+    if arguments.fixed_statistics is not None:
+        check_image_statistics(settings, "--fixed-statistics")
+        if arguments.statistics is not None:
+            raise SettingsError(
+                "--fixed-statistics gives the norms their statistics already: leave --statistics "
+                "out"
+            )
+    if not answers_at_own_size(settings, arguments.size):
+        for name in ("whole_up_to", "window", "overlap", "statistics"):
+            if getattr(arguments, name) is not None:
+                raise SettingsError(
+                    f"--{name.replace('_', '-')} is about answers at the images' own size: give "
+                    "--size own too, or leave it out"
+                )
+        return None
+    return choose_tiling(
+        settings,
+        arguments.whole_up_to,
+        arguments.window,
+        arguments.overlap,
+        arguments.statistics or "image",
+    )
+
+
+def _check_samples(arguments: argparse.Namespace, settings: Settings) -> None:
+    """Refuses options that do not go with samples."""
+    if arguments.samples is None:
+        return
+    if settings.data.target_encoding == "labels":
+        raise SettingsError(
+            "--samples: this run answers with label maps, which have no mean and no deviation; "
+            "leave --samples out"
+        )
+    if arguments.batch_size is not None:
+        raise SettingsError("--batch-size: samples are drawn one by one; leave it out")
+
+
+def _check_noise(arguments: argparse.Namespace, draws: bool) -> None:
+    """Refuses options about dropout where there is none."""
+    if arguments.samples is not None and not draws:
+        raise SettingsError(
+            "--samples: the generator of this run has no dropout, so all its answers to an image "
+            "are the same; leave --samples out"
+        )
+    if arguments.seed is not None and not draws:
+        raise SettingsError(
+            "--seed is of dropout, which is off in this run's answers: give --samples too, or "
+            "leave it out"
+        )
