@@ -165,11 +165,11 @@ def test_the_folder_describes_the_model(exported):
         },
         "uint8": {
             "inputs": {"input_image": ["uint8", [None, None, None, 3]]},
-            "outputs": {"generated_image": ["uint8", [None, None, None, 3]]},
+            "outputs": {"generated_image": ["uint8", [None, SIZE, SIZE, 3]]},
         },
         "generate": {
             "inputs": {"input_image": ["float32", [None, None, None, 3]]},
-            "outputs": {"generated_image": ["float32", [None, None, None, 3]]},
+            "outputs": {"generated_image": ["float32", [None, SIZE, SIZE, 3]]},
         },
     }
     card = (exported / "model_card.md").read_text()
