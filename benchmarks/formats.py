@@ -55,8 +55,8 @@ def measure_formats(rounds: int, run_dir: Path | None = None) -> list[FormatRow]
     generator = unet_generator(SIZE)
     samples = noise_samples(RGB, (SIZE, SIZE), max(CALIBRATION, COMPARED))
     compared = Samples(samples.images[:COMPARED], samples.origin)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
         files = _written(generator, samples.images[:CALIBRATION], folder)
         differences = {}
         for name, path in files.items():

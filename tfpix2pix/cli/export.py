@@ -92,10 +92,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="with the formats that are checked: where the run's data are now [where they were]",
     )
     parser.add_argument(
-        "--only-generator",
-        action="store_true",
-        default=None,
-        help="with --format pytorch: no latest_net_D.pth",
+        "--only-generator", action="store_true", help="with --format pytorch: no latest_net_D.pth"
     )
     add_serving_flags(parser)
 
@@ -114,7 +111,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _refuse_other_flags(arguments: argparse.Namespace, chosen: ExportFormat) -> None:
     """Refuses a flag that has no effect."""
     for flag in sorted({flag for one in FORMATS.values() for flag in one.flags}):
-        if getattr(arguments, flag) is None or flag in chosen.flags:
+        if not getattr(arguments, flag) or flag in chosen.flags:
             continue
         users = [name for name, one in FORMATS.items() if flag in one.flags]
         raise SettingsError(
