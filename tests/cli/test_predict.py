@@ -126,9 +126,12 @@ def test_any_run_answers_at_the_own_size_whole_or_in_tiles(run_dir, tmp_path):
     assert answers[0].std() > 5
 
 
-@pytest.mark.parametrize("size", [[], ["--size", "own"]])
-def test_fixed_statistics_take_flicker_out_of_a_film(size, run_dir, tmp_path):
-    """Nothing moves but one corner; the rest of the answer follows it less."""
+@pytest.mark.parametrize(("size", "most"), [([], 0.9), (["--size", "own"], 0.5)])
+def test_fixed_statistics_take_flicker_out_of_a_film(size, most, run_dir, tmp_path):
+    """Nothing moves but one corner; what is far from it follows it less.
+
+    At the trained size of 16 pixels, nothing is far: every pixel sees all of the image.
+    """
     film = tmp_path / "film"
     film.mkdir()
     still = np.random.default_rng(0).integers(0, 100, (64, 64, 3), np.uint8)
@@ -145,7 +148,7 @@ def test_fixed_statistics_take_flicker_out_of_a_film(size, run_dir, tmp_path):
         ]
         rest = np.abs(np.diff(answers, axis=0))[:, -answers[0].shape[0] // 3 :]
         changes.append(rest.mean())
-    assert changes[1] < 0.5 * changes[0]
+    assert changes[1] < most * changes[0]
 
 
 MOVING = {"norm_statistics": "moving", "dropout": 0.0}

@@ -110,7 +110,7 @@ def _add_size_arguments(parser: argparse.ArgumentParser) -> None:
         "--overlap",
         type=length,
         metavar="PIXELS",
-        help="of neighbouring tiles, over which their answers are blended [a quarter of the window]",
+        help="of neighbouring tiles, over which they are blended [a quarter of the window]",
     )
     parser.add_argument(
         "--statistics",
