@@ -100,13 +100,16 @@ def _add_size_arguments(parser: argparse.ArgumentParser) -> None:
         "one in tiles [4]",
     )
     parser.add_argument(
-        "--window", type=count, metavar="PIXELS", help="height and width of a tile [512]"
+        "--window",
+        type=count,
+        metavar="PIXELS",
+        help="height and width of a tile [512, or 4 times what it was trained at]",
     )
     parser.add_argument(
         "--overlap",
         type=length,
         metavar="PIXELS",
-        help="of neighbouring tiles, over which their answers are blended [half the window]",
+        help="of neighbouring tiles, over which they are blended [a quarter of the window]",
     )
     parser.add_argument(
         "--statistics",

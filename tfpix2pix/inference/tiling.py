@@ -92,7 +92,7 @@ def choose_tiling(
     overlap = window // 4 if overlap is None else overlap
     if overlap >= window:
         raise SettingsError(
-            f"--overlap {overlap}: expected less than the window of {window}, such as {window // 2}"
+            f"--overlap {overlap}: expected less than the window of {window}, such as {window // 4}"
         )
     return Tiling(pixels, window, overlap, statistics)
 

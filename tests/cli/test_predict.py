@@ -1,0 +1,223 @@
+"""`predict` as a user types it: going on, batches, own sizes, fixed statistics, bad arguments."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tfpix2pix.cli import main as cli
+from tfpix2pix.cli import predict as command
+from tfpix2pix.config import dump_settings, resolve
+from tfpix2pix.data.formats import RGB_PAIRS
+from tfpix2pix.files import write_atomically
+from tfpix2pix.training.checkpoints import Checkpoints
+from tfpix2pix.training.run_folder import RunFolder
+from tfpix2pix.training.state import TrainState
+
+TINY = {"load_size": 18, "crop_size": 16, "base_filters": 2, "depth": 3, "n_layers": 1}
+
+
+def write_settings(folder, **flags):
+    """The run folder of such settings, without a checkpoint."""
+    run = RunFolder(folder)
+    write_atomically(run.config, dump_settings(resolve(flags=TINY | flags)))
+    facts = {"train_pairs": None, "fingerprint": None, "format": RGB_PAIRS.to_plain()}
+    write_atomically(run.data, json.dumps(facts))
+    return run
+
+
+@pytest.fixture(scope="module")
+def run_dir(tmp_path_factory):
+    """A run of random weights, large enough that its answers span the range."""
+    run = write_settings(tmp_path_factory.mktemp("runs") / "run")
+    state = TrainState(run.settings(), 1)
+    rng = np.random.default_rng(0)
+    for variable in state.networks.generator.trainable_variables:
+        if variable.name == "kernel":
+            variable.assign(rng.normal(0, 0.3, variable.shape))
+    Checkpoints(state, run.checkpoints, 1).save()
+    return run.path
+
+
+@pytest.fixture
+def photos(tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number in range(6):
+        rng = np.random.default_rng(number)
+        image = rng.integers(0, 256, (16, 16, 3), np.uint8)
+        Image.fromarray(image).save(folder / f"{number}.png")
+    return folder
+
+
+def predict(run_dir, images, output, *flags):
+    return cli.main(["predict", str(run_dir), str(images), "--output", str(output), *flags])
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.glob("*.png")}
+
+
+def test_a_stopped_call_goes_on_and_ends_as_one_never_stopped(
+    run_dir, photos, tmp_path, capsys, monkeypatch
+):
+    whole, output = tmp_path / "whole", tmp_path / "out"
+    assert predict(run_dir, photos, whole) == 0
+    real = command._predictions
+
+    def stopping(*given):
+        def predictions(jobs):
+            yield from real(*given)(jobs[:2])
+            raise KeyboardInterrupt
+
+        return predictions
+
+    capsys.readouterr()
+    with monkeypatch.context() as patch:
+        patch.setattr(command, "_predictions", stopping)
+        assert predict(run_dir, photos, output) == 130
+    shown = capsys.readouterr().err
+    assert f"stopped: 2 of 6 are in {output}; the same command with --resume goes on" in shown
+    first = (output / "0.png").stat()
+    (output / "1.png").write_bytes(b"cut")  # by a crash of the machine, say
+    assert predict(run_dir, photos, output, "--resume") == 0
+    assert f"5 written to {output}, 1 kept from before, 0 failed" in capsys.readouterr().out
+    assert contents(output) == contents(whole)
+    assert (output / "0.png").stat().st_mtime_ns == first.st_mtime_ns
+
+    os.utime(photos / "3.png")  # another picture under the same name
+    assert predict(run_dir, photos, output, "--resume") == 0
+    assert f"1 written to {output}, 5 kept" in capsys.readouterr().out
+    assert predict(run_dir, photos, output) == 0
+    assert f"6 written to {output}, 0 failed" in capsys.readouterr().out
+
+
+def test_going_on_with_other_options_is_refused(run_dir, photos, tmp_path, capsys):
+    output = tmp_path / "out"
+    assert predict(run_dir, photos, output, "--resume") == 0  # there was nothing yet
+    assert predict(run_dir, photos, output, "--resume", "--size", "own") == 1
+    assert "made otherwise (tiling None, now {" in capsys.readouterr().err
+    assert json.loads((output / "predict.json").read_text())["step"] == 0
+
+
+def test_batches_change_no_more_than_the_rounding(run_dir, photos, tmp_path):
+    for size, flags in (("one", []), ("four", ["--batch-size", "4"])):
+        assert predict(run_dir, photos, tmp_path / size, *flags) == 0
+    for path in (tmp_path / "one").glob("*.png"):
+        one, four = (
+            np.asarray(Image.open(p)).astype(int) for p in (path, tmp_path / "four" / path.name)
+        )
+        assert np.abs(one - four).max() <= 1
+
+
+def test_any_run_answers_at_the_own_size_whole_or_in_tiles(run_dir, tmp_path):
+    rng = np.random.default_rng(0)
+    Image.fromarray(rng.integers(0, 256, (150, 90, 3), np.uint8)).save(tmp_path / "photo.png")
+    tiles = ["--whole-up-to", "0.005", "--window", "64", "--overlap", "32"]
+    answers = []
+    for name, flags in (("whole", []), ("tiles", tiles)):
+        output = tmp_path / name
+        assert predict(run_dir, tmp_path / "photo.png", output, "--size", "own", *flags) == 0
+        answers.append(np.asarray(Image.open(output / "photo.png")).astype(int))
+    assert answers[0].shape == answers[1].shape == (150, 90, 3)
+    assert np.abs(answers[0] - answers[1]).mean() < 10
+    assert answers[0].std() > 5
+
+
+@pytest.mark.parametrize(("size", "most"), [([], 0.9), (["--size", "own"], 0.5)])
+def test_fixed_statistics_take_flicker_out_of_a_film(size, most, run_dir, tmp_path):
+    """Nothing moves but one corner; what is far from it follows it less.
+
+    At the trained size of 16 pixels, nothing is far: every pixel sees all of the image.
+    """
+    film = tmp_path / "film"
+    film.mkdir()
+    still = np.random.default_rng(0).integers(0, 100, (64, 64, 3), np.uint8)
+    for number in range(4):
+        frame = still.copy()
+        frame[:16, : 16 * number] = 255
+        Image.fromarray(frame).save(film / f"{number}.png")
+    changes = []
+    for name, flags in (("each", []), ("fixed", ["--fixed-statistics", str(film)])):
+        assert predict(run_dir, film, tmp_path / name, *size, *flags) == 0
+        answers = [
+            np.asarray(Image.open(tmp_path / name / f"{number}.png")).astype(int)
+            for number in range(4)
+        ]
+        rest = np.abs(np.diff(answers, axis=0))[:, -answers[0].shape[0] // 3 :]
+        changes.append(rest.mean())
+    assert changes[1] < most * changes[0]
+
+
+MOVING = {"norm_statistics": "moving", "dropout": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("settings", "flags", "message"),
+    [
+        ({}, ["--window", "64"], "--window is about answers at the images' own size: give --size"),
+        ({}, ["--overlap", "0"], "--overlap is about answers at the images' own size"),
+        ({}, ["--whole-up-to", "1"], "--whole-up-to is about answers at the images' own size"),
+        ({}, ["--statistics", "tile"], "--statistics is about answers at the images' own size"),
+        ({}, ["--size", "own", "--window", "60"], "multiples of 8, at least 8, such as 64"),
+        ({}, ["--size", "own", "--window", "4"], "multiples of 8, at least 8, such as 8"),
+        (
+            {},
+            ["--size", "own", "--window", "64", "--overlap", "64"],
+            "--overlap 64: expected less than the window of 64, such as 16",
+        ),
+        ({}, ["--size", "own", "--overlap", "-1"], "expected a whole number of at least 0, got -1"),
+        ({}, ["--size", "own", "--whole-up-to", "0"], "expected a number above 0, got 0"),
+        ({}, ["--size", "own", "--whole-up-to", "x"], "expected a number above 0, got x"),
+        ({}, ["--size", "huge"], "invalid choice: 'huge'"),
+        ({}, ["--batch-size", "0"], "expected a whole number of at least 1, got 0"),
+        ({}, ["--batch-size", "2", "--samples", "2"], "samples are drawn one by one; leave it out"),
+        ({}, ["--fixed-statistics", "none.png"], "none.png: there is no such file or folder"),
+        (
+            {},
+            ["--size", "own", "--statistics", "tile", "--fixed-statistics", "a.png"],
+            "gives the norms their statistics already: leave --statistics out",
+        ),
+        (MOVING, ["--fixed-statistics", "a.png"], "its norms take the moving averages"),
+        ({"norm": "none"}, ["--size", "own", "--statistics", "tile"], "has no norms; leave it out"),
+        ({"resize": "crop"}, ["--size", "trained"], "was trained on crops (resize crop)"),
+    ],
+)
+def test_wrong_arguments_are_refused_before_tensorflow_is_imported(
+    settings, flags, message, photos, tmp_path, capsys, monkeypatch
+):
+    run = write_settings(tmp_path / "run", **settings)
+
+    def not_wanted():
+        raise AssertionError("TensorFlow is not needed to see that")
+
+    monkeypatch.setattr(command, "tensorflow_imported_quietly", not_wanted)
+    assert predict(run.path, photos, tmp_path / "out", *flags) in (1, 2)
+    shown = capsys.readouterr()
+    assert message in shown.err
+    assert len(shown.err.splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_frame_that_is_no_image_is_named(run_dir, photos, tmp_path, capsys):
+    (tmp_path / "frame.png").write_bytes(b"no image")
+    frame = ["--fixed-statistics", str(tmp_path / "frame.png")]
+    assert predict(run_dir, photos, tmp_path / "out", *frame) == 1
+    assert (
+        f"error: --fixed-statistics {tmp_path}/frame.png: not an image" in capsys.readouterr().err
+    )
+
+
+def test_bad_files_are_named_and_the_others_go_on_at_their_own_size(
+    run_dir, photos, tmp_path, capsys
+):
+    (photos / "empty.png").write_bytes(b"")
+    (photos / "cut.png").write_bytes((photos / "1.png").read_bytes()[:60])
+    output = tmp_path / "out"
+    assert predict(run_dir, photos, output, "--size", "own") == 1
+    shown = capsys.readouterr().out
+    assert f"failed: {photos}/empty.png: the file is empty" in shown
+    assert f"failed: {photos}/cut.png: not an image, or damaged" in shown
+    assert f"6 written to {output}, 2 failed" in shown
