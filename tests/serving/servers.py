@@ -164,11 +164,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send(status, json.dumps(plain, indent=4).encode())
 
     def send(self, status, body, missing=0):
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body) + missing))
-        self.end_headers()
-        self.wfile.write(body)
         self.close_connection = bool(missing)
+        with contextlib.suppress(OSError):  # the client may have given up
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body) + missing))
+            self.end_headers()
+            self.wfile.write(body)
 
     def log_message(self, *args):
         pass

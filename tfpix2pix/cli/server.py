@@ -12,8 +12,10 @@ if TYPE_CHECKING:
 # Flag -> default, where --server is given.
 DEFAULTS = {"concurrency": 4, "timeout": 60.0, "retries": 6}
 # Of runs alone, as a model on a server answers as it was exported.
-OF_RUNS = ("samples", "seed", "batch_size", "size", "whole_up_to", "window", "overlap")
-OF_RUNS += ("statistics", "fixed_statistics")
+OF_RUNS = (
+    *("samples", "seed", "batch_size", "size", "whole_up_to", "window", "overlap"),
+    *("statistics", "fixed_statistics"),
+)
 LATEST = "latest"  # --checkpoint, where none is given
 
 
