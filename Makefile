@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo install test test-slow test-browser test-real check lint format types benchmark build clean
+.PHONY: demo install test test-slow test-browser test-real check lint format types benchmark build serve clean
 
 demo: $(VENV)/installed
 	$(BIN)/tfpix2pix-train
@@ -42,6 +42,17 @@ benchmark: $(VENV)/installed
 
 build: $(VENV)/installed-test
 	$(BIN)/python -m build
+
+# An export behind TensorFlow Serving, until Ctrl-C: make serve MODEL=exports/facades
+SERVING = deploy/tensorflow-serving/docker-compose.yml
+serve:
+	@test -n "$(MODEL)" || { echo "say which export: make serve MODEL=exports/facades"; exit 2; }
+	@ls -d "$(MODEL)"/[0-9]* > /dev/null 2>&1 || { echo "$(MODEL) holds no version 1, 2, ...: \
+	make one with tfpix2pix export RUN --output $(MODEL)"; exit 2; }
+	@docker compose version > /dev/null 2>&1 || { echo "this needs docker with its compose plugin, \
+	which is not here: https://docs.docker.com/compose/install; without it see docs/serving.md"; exit 2; }
+	MODEL_DIR="$(abspath $(MODEL))" MODEL_NAME="$(notdir $(abspath $(MODEL)))" \
+	  docker compose -f $(SERVING) up
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache

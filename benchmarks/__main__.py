@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmarks.suites import PYTORCH, SIZES, Case, all_cases
 
 STARTUPS = 4
-SUITES = ("step", "forward", "png", "pipeline", "loop", "startup", "large")
+SUITES = ("step", "forward", "png", "pipeline", "loop", "startup", "large", "formats")
 
 
 def main() -> int:
@@ -44,6 +44,7 @@ def main() -> int:
 
 def _measure(cases: list[Case], arguments: argparse.Namespace) -> None:
     # Only now: asking for --help costs no TensorFlow import.
+    from benchmarks.formats import measure_formats
     from benchmarks.large import measure_large
     from benchmarks.loop import milliseconds_per_step
     from benchmarks.measure import measure_case
@@ -64,6 +65,9 @@ def _measure(cases: list[Case], arguments: argparse.Namespace) -> None:
         startup=[seconds_to_first_step() for _ in startups][1:],
         loop=milliseconds_per_step(arguments.rounds) if "loop" in arguments.suite else {},
         large=measure_large() if "large" in arguments.suite else {},
+        formats=(
+            measure_formats(arguments.rounds, arguments.run) if "formats" in arguments.suite else []
+        ),
     )
     report.write(arguments.output)
 
@@ -82,6 +86,10 @@ def _parsed() -> argparse.Namespace:
     parser.add_argument(
         "--output", type=Path, default=Path("build/benchmarks"), metavar="DIR",
         help="folder for results.md, results.csv and results.png [build/benchmarks]",
+    )  # fmt: skip
+    parser.add_argument(
+        "--run", type=Path, metavar="RUN",
+        help="of the suite formats: a trained run, whose exports' differences are told too",
     )  # fmt: skip
     parser.add_argument(
         "--layers", type=_positive, metavar="BATCH",

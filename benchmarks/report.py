@@ -11,6 +11,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 
 from benchmarks.alternate import Measurement
+from benchmarks.formats import FormatRow, table
 from benchmarks.measure import Result
 from benchmarks.suites import (
     ALTERNATING,
@@ -34,6 +35,7 @@ class Report:
         startup: seconds from the command to the demo's first step, of each try.
         loop: milliseconds of a short step, alone and in the training loop.
         large: seconds and GiB of sets of few and of many pairs.
+        formats: the paper's generator in other formats.
     """
 
     machine: list[str]
@@ -41,6 +43,7 @@ class Report:
     startup: list[float]
     loop: dict[str, float]
     large: dict[str, float] = dataclasses.field(default_factory=dict)
+    formats: list[FormatRow] = dataclasses.field(default_factory=list)
 
     def write(self, folder: Path) -> None:
         """Writes results.md, and of what was measured results.csv and results.png."""
@@ -86,6 +89,11 @@ class Report:
         if self.large:
             parts += ["", "## Sets of many pairs (64x64, JPEG)", "", "| what | |", "| --- | --- |"]
             parts += [f"| {name} | {value:.3g} |" for name, value in self.large.items()]
+        if self.formats:
+            parts += ["", "## The paper's generator at 256x256 in every format", ""]
+            parts += ["Differences are absolute, in units of [-1, 1], to the Keras generator: of"]
+            parts += ["random weights on noise, and of a trained run on its validation inputs.", ""]
+            parts += table(self.formats)
         return "\n".join(parts) + "\n"
 
     def _table(self, results: list[Result]) -> Iterable[str]:

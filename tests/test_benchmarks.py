@@ -12,7 +12,7 @@ import keras
 import pytest
 import tensorflow as tf
 
-from benchmarks import large, pipeline
+from benchmarks import answering, formats, large, pipeline
 from benchmarks.alternate import Measurement, Task, alternate
 from benchmarks.contenders import tensorflow_tutorial
 from benchmarks.flops import convolution_flops, step_flops
@@ -172,6 +172,36 @@ def test_wrong_arguments_are_refused_at_once(arguments, status, message):
     assert done.returncode == status
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_every_format_is_measured_and_told(tmp_path, monkeypatch):
+    """All of them, at a size that takes no time."""
+    small = unet_generator(16, base_filters=2)
+    monkeypatch.setattr(formats, "SIZE", 16)
+    monkeypatch.setattr(formats, "unet_generator", lambda size: small)
+    monkeypatch.setattr(formats, "alternate", lambda tasks, rounds: {
+        name: Measurement([0.002, 0.004, 0.003], 1.0, 2.0, 0.5) for name in tasks
+    })  # fmt: skip
+    rows = formats.measure_formats(1)
+    quantized = {f"litert {name}" for name in ("float16", "int8", "int8_full")}
+    assert {row.name for row in rows} == {"savedmodel", "keras", "litert", "onnx", "openvino"} | (
+        quantized
+    )
+    assert all(row.difference.mean < 1e-5 for row in rows if row.name not in quantized)
+    assert all(row.milliseconds == {1: 3.0, 8: 3.0} for row in rows)
+    Report(["a machine"], [], startup=[], loop={}, formats=rows).write(tmp_path)
+    text = (tmp_path / "results.md").read_text()
+    onnx = next(row for row in rows if row.name == "onnx")
+    assert f"| onnx | {onnx.megabytes:.1f} | {onnx.difference.largest:.1e} |" in text
+    assert "|  |  | 3 | 3 |" in text
+
+
+def test_an_answer_is_that_of_a_file(monkeypatch):
+    shapes = []
+    monkeypatch.setattr(answering, "load_network", lambda path: lambda x: shapes.append(x.shape))
+    answering.answer("model.onnx", 16, 8)()
+    assert shapes == [(8, 16, 16, 3)]
 
 
 def test_the_report_says_medians_ratios_and_shares(tmp_path):

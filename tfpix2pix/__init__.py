@@ -19,6 +19,8 @@ _HOMES = {
     "Objective": "losses",
     "PairFormat": "data.formats",
     "Resizing": "data.pipeline",
+    "ServedModel": "inference.served",
+    "ServingOptions": "inference.served",
     "Settings": "config",
     "Translator": "inference.translator",
     "UserError": "errors",
@@ -26,6 +28,7 @@ _HOMES = {
     "charbonnier_loss": "losses",
     "compare_runs": "evaluation.intervals",
     "encoder_decoder_generator": "models",
+    "export_network": "export.exporting",
     "export_savedmodel": "export.savedmodel",
     "feature_matching_loss": "losses",
     "feature_model": "models",
@@ -38,6 +41,8 @@ _HOMES = {
     "kernel_distance": "evaluation.distribution",
     "l1_loss": "losses",
     "l2_loss": "losses",
+    "load_exported": "export.loading",
+    "load_served_model": "inference.served",
     "load_translator": "inference.translator",
     "local_enhancer_generator": "models",
     "lpips_metric": "evaluation.lpips",
@@ -62,6 +67,7 @@ _HOMES = {
     "vgg19_features": "losses",
     "wasserstein_discriminator_loss": "losses",
     "wasserstein_generator_loss": "losses",
+    "write_savedmodel": "export.savedmodel",
 }
 
 __all__ = sorted(_HOMES)

@@ -9,7 +9,8 @@ import tensorflow as tf
 
 from benchmarks.images import png_images
 from tfpix2pix.config import resolve
-from tfpix2pix.export.savedmodel import export_savedmodel
+from tfpix2pix.export.savedmodel import write_savedmodel
+from tfpix2pix.inference.served import ServedModel
 from tfpix2pix.inference.translator import Translator
 from tfpix2pix.training.build import build_generator
 from tfpix2pix.training.device import choose_jit
@@ -57,9 +58,9 @@ def generator_forward(size: int, batch_size: int) -> Callable[[], None]:
 def answer_png(size: int, batch_size: int) -> Callable[[], None]:
     """The exported SavedModel, loaded again: PNG bytes in, PNG bytes out, in one call."""
     settings = resolve(flags={"crop_size": size, "load_size": size})
-    translator = Translator(build_generator(settings.model, (size, size)))
+    model = ServedModel(build_generator(settings.model, (size, size)))
     with tempfile.TemporaryDirectory() as folder:
-        loaded = tf.saved_model.load(str(export_savedmodel(translator, folder)))
+        loaded = tf.saved_model.load(str(write_savedmodel(model, folder)))
     answer = loaded.signatures["serving_default"]
     images = tf.constant(png_images(size, batch_size))
 

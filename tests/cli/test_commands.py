@@ -224,6 +224,33 @@ def test_help_and_wrong_arguments_do_not_import_tensorflow(arguments):
     assert done.returncode == 0
 
 
+@pytest.mark.parametrize("command", ["predict", "evaluate", "export"])
+def test_a_checkpoint_that_is_not_there_is_said_without_tensorflow(command, tmp_path):
+    run = RunFolder(tmp_path / "run")
+    run.checkpoints.mkdir(parents=True)
+    run.config.write_text("train: {steps: 6}\n")
+    kept = ["step-4", "step-6"]
+    lines = [f'model_checkpoint_path: "{kept[-1]}"']
+    lines += [f'all_model_checkpoint_paths: "{name}"' for name in ("step-2", *kept)]
+    (run.checkpoints / "checkpoint").write_text("\n".join(lines))
+    for name in kept:
+        (run.checkpoints / f"{name}.index").touch()
+    program = (
+        "import sys; from tfpix2pix.cli.main import main; status = main(sys.argv[1:]); "
+        "sys.exit(status if 'tensorflow' not in sys.modules else 'TensorFlow was imported')"
+    )
+    arguments = [command, str(run.path), "--checkpoint", "2"]
+    arguments += ["photo.png"] if command == "predict" else []
+    arguments += ["--output", str(tmp_path / "out")]
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        f"error: {run.checkpoints} holds no checkpoint 2; it has latest (step 6), 4, 6\n"
+    )
+
+
 def test_importing_the_package_does_not_import_tensorflow():
     program = "import sys, tfpix2pix; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0

@@ -5,17 +5,15 @@ model server cannot run. Tests of an export therefore go through the C API that 
 wheel carries, in a process of its own that never imports tensorflow or keras:
 
     outputs = run_in_c_loader(export_dir, "serving_default", [png_bytes, png_bytes])
+    answers = serve_in_c_loader(export_dir, [(signature, inputs), ...])
 
-The signature must have one input and one output. A string batch goes in and comes out as a list
-of bytes, a float32 tensor as a numpy array. As a script, strings are files and a tensor is a .npy:
-
-    python c_loader.py LIB_DIR EXPORT_DIR SIGNATURE 1.png 2.png --output FOLDER
-    python c_loader.py LIB_DIR EXPORT_DIR SIGNATURE images.npy --output result.npy
+A signature must have one output. Its inputs are a value, where it has one, or values by name. A
+string batch goes in and comes out as a list of bytes, other tensors as numpy arrays.
 """
 
-import argparse
 import ctypes
 import os
+import pickle
 import subprocess
 import sys
 import tempfile
@@ -27,9 +25,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-DT_FLOAT, DT_STRING = 1, 7  # tensorflow/core/framework/types.proto
+DT_STRING = 7  # tensorflow/core/framework/types.proto
+ARRAY_TYPES = {1: np.float32, 4: np.uint8, 9: np.int64, 17: np.uint16}
 
 Value = np.ndarray | list[bytes]
+Inputs = Value | dict[str, Value]
 
 
 class LoaderError(RuntimeError):
@@ -39,24 +39,43 @@ class LoaderError(RuntimeError):
 # --- In the test's process ------------------------------------------------------------------------
 
 
-def run_in_c_loader(export_dir: Path | str, signature: str, inputs: Value) -> Value:
+def run_in_c_loader(export_dir: Path | str, signature: str, inputs: Inputs) -> Value:
     """Return the output of `signature` for `inputs`, computed in a process without TensorFlow.
 
     Args:
         export_dir: the folder that holds `saved_model.pb`.
         signature: a key of its `signature_def`, such as "serving_default".
-        inputs: a float32 array, or N byte strings that make one rank-1 string tensor.
+        inputs: an array, or N byte strings that make one rank-1 string tensor; or such by name.
 
     Returns:
         A numpy array or a list of bytes, whichever the signature returns.
 
     Raises:
-        LoaderError: with what the process wrote on stderr.
+        LoaderError: the model or the request failed.
+    """
+    (answer,) = serve_in_c_loader(export_dir, [(signature, inputs)])
+    if isinstance(answer, LoaderError):
+        raise answer
+    return answer
+
+
+def serve_in_c_loader(
+    export_dir: Path | str, requests: Sequence[tuple[str, Inputs]]
+) -> list[Value | LoaderError]:
+    """Answer requests one after the other with one loaded model, as a server does.
+
+    Returns:
+        For each request its output, or why it failed.
+
+    Raises:
+        LoaderError: the model could not be loaded, or the process died.
     """
     with tempfile.TemporaryDirectory() as folder:
-        arguments = [*write_inputs(Path(folder), inputs), "--output", f"{folder}/output"]
-        run_script([find_library_dir(), str(export_dir), signature, *arguments])
-        return read_output(Path(folder, "output"))
+        (requests_file, answers_file) = (Path(folder, name) for name in ("requests", "answers"))
+        requests_file.write_bytes(pickle.dumps(list(requests)))
+        run_script([find_library_dir(), str(export_dir), str(requests_file), str(answers_file)])
+        answers = pickle.loads(answers_file.read_bytes())
+    return [LoaderError(answer) if isinstance(answer, str) else answer for answer in answers]
 
 
 def find_library_dir() -> str:
@@ -77,30 +96,6 @@ def run_script(arguments: Sequence[str]) -> None:
     )
     if result.returncode:
         raise LoaderError(f"exit code {result.returncode}\n{result.stderr.strip()}")
-
-
-def write_inputs(folder: Path, inputs: Value) -> list[str]:
-    """Write an array to one .npy file, or each byte string to a file; return the paths."""
-    if isinstance(inputs, np.ndarray):
-        np.save(folder / "input.npy", inputs)
-        return [f"{folder}/input.npy"]
-    return write_files(folder / "input", inputs)
-
-
-def write_files(folder: Path, contents: Sequence[bytes]) -> list[str]:
-    """Write each byte string to a file of `folder`, in an order that sorting restores."""
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / f"{index:06d}" for index in range(len(contents))]
-    for path, content in zip(paths, contents, strict=True):
-        path.write_bytes(content)
-    return [str(path) for path in paths]
-
-
-def read_output(path: Path) -> Value:
-    """Read what `write_output` wrote."""
-    if path.is_dir():
-        return [file.read_bytes() for file in sorted(path.iterdir())]
-    return np.load(path)
 
 
 # --- The C API ------------------------------------------------------------------------------------
@@ -205,14 +200,16 @@ def find_output(library: ctypes.CDLL, graph: int, name: str) -> Output:
 
 
 def run_session(
-    library: ctypes.CDLL, session: int, source: Output, value: Value, target: Output
+    library: ctypes.CDLL, session: int, feeds: Sequence[tuple[Output, int]], target: Output
 ) -> Value:
-    """Feed `value` to `source` and return what `target` then holds."""
+    """Feed tensors to the ends of operations and return what `target` then holds."""
     status, result = library.TF_NewStatus(), c_void_p()
+    count = len(feeds)
     library.TF_SessionRun(
         session,
         None,
-        *(byref(source), byref(c_void_p(to_tensor(library, value))), 1),
+        *((Output * count)(*(end for end, _ in feeds)), (c_void_p * count)(*(t for _, t in feeds))),
+        count,
         *(byref(target), byref(result), 1),
         *(None, 0),
         None,
@@ -225,16 +222,19 @@ def run_session(
 # --- Tensors --------------------------------------------------------------------------------------
 
 
-def to_tensor(library: ctypes.CDLL, value: Value) -> int:
-    """Return a new DT_FLOAT tensor of an array, or a rank-1 DT_STRING tensor of byte strings."""
+def to_tensor(library: ctypes.CDLL, value: Value, dtype: int) -> int:
+    """Return a new tensor of an array, or a rank-1 DT_STRING tensor of byte strings."""
+    if (dtype == DT_STRING) != isinstance(value, list):
+        raise LoaderError(f"expected strings or an array, as the type {dtype} says")
     if isinstance(value, list):
-        shape, dtype, size = (len(value),), DT_STRING, len(value) * ctypes.sizeof(TString)
+        shape, size = (len(value),), len(value) * ctypes.sizeof(TString)
     else:
-        shape, dtype, size = value.shape, DT_FLOAT, value.nbytes
+        value = np.asarray(value, ARRAY_TYPES[dtype], order="C")
+        shape, size = value.shape, value.nbytes
     dimensions = (c_int64 * len(shape))(*shape)
     tensor = library.TF_AllocateTensor(dtype, dimensions, len(shape), size)
     data = library.TF_TensorData(tensor)
-    if dtype == DT_FLOAT:
+    if dtype != DT_STRING:
         ctypes.memmove(data, value.ctypes.data, size)
         return tensor
     for element, content in zip(string_elements(data, len(value)), value, strict=True):
@@ -244,14 +244,14 @@ def to_tensor(library: ctypes.CDLL, value: Value) -> int:
 
 
 def from_tensor(library: ctypes.CDLL, tensor: c_void_p) -> Value:
-    """Return the array of a DT_FLOAT tensor, or the byte strings of a rank-1 DT_STRING tensor."""
+    """Return the array of a tensor, or the byte strings of a rank-1 DT_STRING tensor."""
     shape = [library.TF_Dim(tensor, axis) for axis in range(library.TF_NumDims(tensor))]
     dtype, data = library.TF_TensorType(tensor), library.TF_TensorData(tensor)
-    if dtype == DT_FLOAT:
+    if dtype in ARRAY_TYPES:
         content = ctypes.string_at(data, library.TF_TensorByteSize(tensor))
-        return np.frombuffer(content, np.float32).reshape(shape)
+        return np.frombuffer(content, ARRAY_TYPES[dtype]).reshape(shape)
     if dtype != DT_STRING or len(shape) != 1:
-        raise LoaderError(f"expected floats or a list of strings, got type {dtype}, shape {shape}")
+        raise LoaderError(f"expected an array or a list of strings, got type {dtype}, {shape}")
     return [
         ctypes.string_at(
             library.TF_StringGetDataPointer(byref(element)),
@@ -276,17 +276,17 @@ class TensorInfo(NamedTuple):
     dtype: int
 
 
-def read_signature(meta_graph: bytes, signature: str) -> tuple[TensorInfo, TensorInfo]:
-    """Return the one input and the one output of a signature in a serialized MetaGraphDef."""
+def read_signature(meta_graph: bytes, signature: str) -> tuple[dict[str, TensorInfo], TensorInfo]:
+    """Return the inputs and the one output of a signature in a serialized MetaGraphDef."""
     signatures = read_map(meta_graph, number=5)  # MetaGraphDef.signature_def
     if signature not in signatures:
         raise LoaderError(f"no signature {signature!r}; the export has {sorted(signatures)}")
     inputs = read_map(signatures[signature], number=1)  # SignatureDef.inputs
     outputs = read_map(signatures[signature], number=2)  # SignatureDef.outputs
-    if len(inputs) != 1 or len(outputs) != 1:
-        found = f"{sorted(inputs)} and {sorted(outputs)}"
-        raise LoaderError(f"expected one input and one output in {signature!r}, got {found}")
-    return read_tensor_info(*inputs.values()), read_tensor_info(*outputs.values())
+    if len(outputs) != 1:
+        raise LoaderError(f"expected one output in {signature!r}, got {sorted(outputs)}")
+    infos = {name: read_tensor_info(info) for name, info in inputs.items()}
+    return infos, read_tensor_info(*outputs.values())
 
 
 def read_tensor_info(message: bytes) -> TensorInfo:
@@ -329,52 +329,46 @@ def read_varint(message: bytes, position: int) -> tuple[int, int]:
 # --- The script -----------------------------------------------------------------------------------
 
 
-def read_input(paths: Sequence[str], dtype: int) -> Value:
-    """Read the signature's input from files: a .npy for floats, a file an element for strings."""
-    if dtype == DT_STRING:
-        return [Path(path).read_bytes() for path in paths]
-    if dtype != DT_FLOAT or len(paths) != 1 or not paths[0].endswith(".npy"):
-        raise LoaderError(f"expected one .npy for a float input, got {paths} for type {dtype}")
-    return np.asarray(np.load(paths[0]), np.float32, order="C")
+def answer(
+    library: ctypes.CDLL, model: tuple[int, int, bytes], signature: str, inputs: Inputs
+) -> Value:
+    """Answer one request with a loaded model."""
+    session, graph, meta_graph = model
+    infos, target = read_signature(meta_graph, signature)
+    if not isinstance(inputs, dict):
+        inputs = dict.fromkeys(infos, inputs)
+    if inputs.keys() != infos.keys():
+        raise LoaderError(f"{signature!r} takes {sorted(infos)}, not {sorted(inputs)}")
+    feeds = [
+        (
+            find_output(library, graph, infos[name].name),
+            to_tensor(library, value, infos[name].dtype),
+        )
+        for name, value in inputs.items()
+    ]
+    return run_session(library, session, feeds, find_output(library, graph, target.name))
 
 
-def write_output(path: Path, value: Value) -> None:
-    """Write an array to the file `path`, or byte strings to files in the folder `path`."""
-    if isinstance(value, list):
-        write_files(path, value)
-        return
-    with path.open("wb") as file:  # np.save appends ".npy" to a path, not to an open file.
-        np.save(file, value)
-
-
-def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("library_dir", help="folder of libtensorflow_cc.so.2")
-    parser.add_argument("export_dir", help="folder of saved_model.pb")
-    parser.add_argument("signature", help='such as "serving_default"')
-    parser.add_argument("inputs", nargs="*", help="one .npy, or a file for each string")
-    parser.add_argument("--output", required=True, type=Path, help="a .npy, or a folder of files")
-    return parser.parse_args(argv)
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    arguments = parse_arguments(argv)
-    library = load_library(arguments.library_dir)
+def main(argv: Sequence[str]) -> int:
+    """LIBRARY_DIR EXPORT_DIR REQUESTS ANSWERS: two pickles of lists; a str is a failure."""
+    library_dir, export_dir, requests_file, answers_file = argv
+    library = load_library(library_dir)
+    answers: list[Value | str] = []
     try:
-        session, graph, meta_graph = load_session(library, arguments.export_dir)
-        source, target = read_signature(meta_graph, arguments.signature)
-        value = read_input(arguments.inputs, source.dtype)
-        source, target = (find_output(library, graph, end.name) for end in (source, target))
-        write_output(arguments.output, run_session(library, session, source, value, target))
+        model = load_session(library, export_dir)
     except LoaderError as error:
         sys.stderr.write(f"{error}\n")
         return 1
+    for signature, inputs in pickle.loads(Path(requests_file).read_bytes()):
+        try:
+            answers.append(answer(library, model, signature, inputs))
+        except LoaderError as error:
+            answers.append(str(error))
+    Path(answers_file).write_bytes(pickle.dumps(answers))
     # The point of this file: nothing of Python's TensorFlow helped.
     assert not {"tensorflow", "keras"} & sys.modules.keys()
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

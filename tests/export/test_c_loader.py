@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from c_loader import LoaderError, run_in_c_loader
+from c_loader import LoaderError, run_in_c_loader, serve_in_c_loader
 
 SCALE = 2.0
 
@@ -87,7 +87,7 @@ def test_strings_in_and_floats_out(export_dir):
 
 
 def test_bytes_that_are_no_image_are_an_invalid_argument(export_dir):
-    with pytest.raises(LoaderError, match=r"(?ms)^exit code 1$.*^code 3: .*image"):
+    with pytest.raises(LoaderError, match=r"(?s)^code 3: .*image"):
         run_in_c_loader(export_dir, "files", [b"garbage"])
 
 
@@ -112,6 +112,19 @@ def test_refuses_a_signature_of_two_outputs(export_dir):
         run_in_c_loader(export_dir, "two_outputs", [b""])
 
 
+def test_one_loaded_model_answers_requests_after_one_that_failed(export_dir):
+    failed, answered = serve_in_c_loader(
+        export_dir, [("files", [b"garbage"]), ("echo", {"strings": [b"here"]})]
+    )
+    assert isinstance(failed, LoaderError)
+    assert answered == [b"here"]
+
+
+def test_inputs_of_other_names_are_refused(export_dir):
+    with pytest.raises(LoaderError, match=r"'echo' takes \['strings'\], not \['words'\]"):
+        run_in_c_loader(export_dir, "echo", {"words": [b""]})
+
+
 def test_refuses_strings_for_a_float_input(export_dir):
-    with pytest.raises(LoaderError, match=r"(?ms)^exit code 1$.*^expected one \.npy"):
+    with pytest.raises(LoaderError, match="expected strings or an array, as the type 1 says"):
         run_in_c_loader(export_dir, "images", [b"garbage"])

@@ -16,7 +16,7 @@ from tfpix2pix.data.formats import RGB_PAIRS, ImageFormat, PairFormat
 from tfpix2pix.export.savedmodel import export_savedmodel
 from tfpix2pix.files import write_atomically
 from tfpix2pix.inference.files import FileTranslator, load_file_translator
-from tfpix2pix.inference.translator import Translator, load_translator
+from tfpix2pix.inference.translator import Translator
 from tfpix2pix.models import BatchNorm, set_prediction_seed
 from tfpix2pix.training.checkpoints import Checkpoints, load_generator
 from tfpix2pix.training.run import train
@@ -184,7 +184,7 @@ def test_noise_where_there_is_none_is_refused(
 
 def test_exports_answer_without_dropout(trained, photo, tmp_path):
     run_dir = trained(dropout_at_prediction=True, **NOISY)
-    version = export_savedmodel(load_translator(run_dir), tmp_path / "models")
+    version = export_savedmodel(run_dir, tmp_path / "models")
     signature = tf.saved_model.load(str(version)).signatures["serving_default"]
     answer = signature(image_bytes=tf.constant([photo.read_bytes()]))["generated_image_bytes"]
     expected = generator_of(run_dir, dropout_at_prediction=False)(seen(photo), training=False)

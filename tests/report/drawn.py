@@ -70,6 +70,9 @@ def make_document(count=1, **changed):
             parts.Difference("ssim", 0.031, 0.012, 0.05, 0.0004, "more-filters is better"),
             parts.Difference("psnr", 0.11, -0.2, 0.4, 0.44, "no more than noise"),
             parts.Difference("l1", -0.00001, -0.01, 0.01, 0.91, "no more than noise"),
+            parts.Difference(
+                "fcn_pixel_accuracy", 0.02, 0.01, 0.03, 0.002, "more-filters is better"
+            ),
         ),
         verdict="more-filters is better by SSIM; by PSNR and L1 the difference may be noise.",
         method="Paired bootstrap over the images, 10,000 draws.",

@@ -267,6 +267,17 @@ def test_a_broken_pair_is_named(run_dir, module_pairs_folder, tmp_path, capsys):
     assert not any(output.glob("*"))
 
 
+def test_bad_pairs_are_left_out_where_that_is_wanted(run_dir, module_pairs_folder, tmp_path):
+    data = tmp_path / "pairs"
+    shutil.copytree(module_pairs_folder, data)
+    (data / "val" / "7.png").write_bytes(b"")
+    arguments = ["--data", str(data), "--output", str(tmp_path / "out")]
+    assert cli.main(["evaluate", str(run_dir), *arguments]) == 1
+    assert cli.main(["evaluate", str(run_dir), *arguments, "--on-bad", "skip"]) == 0
+    document = read_document(tmp_path / "out" / "evaluation.json")
+    assert [image.name for image in document.images] == ["6", "8"]
+
+
 def test_runs_of_other_directions_are_not_compared(run_dir, tmp_path, capsys):
     other = tmp_path / "other"
     shutil.copytree(run_dir, other)

@@ -247,6 +247,10 @@ def test_two_runs_stand_side_by_side(two, opened):
     assert "< 0.001" in rows[0]
     # -0.00001 rounds to 0, which has no sign.
     assert rows[2].split("\t")[4].split() == ["0.0000", "\N{MINUS SIGN}0.0100", "to", "0.0100"]
+    fcn_score = page.locator(".group", has_text="FCN-score")
+    assert "+0.020" in fcn_score.locator("tbody tr").inner_text()
+    assert fcn_score.locator("thead th").last.inner_text() == "Verdict"
+    assert "Verdict" not in page.locator(".group", has_text="KID").inner_text()
     assert first(page, "figcaption .what").all_inner_texts() == [
         "Input", "baseline", "more-filters", "Target",
     ]  # fmt: skip

@@ -8,8 +8,8 @@ import shutil
 import keras
 import numpy as np
 import tensorflow as tf
-from same_bits import assert_same_bits
 
+from tests.training.same_bits import assert_same_bits
 from tfpix2pix.ablation.forgetting import networks_forgotten
 from tfpix2pix.config import resolve
 from tfpix2pix.export.savedmodel import export_savedmodel
@@ -164,7 +164,7 @@ def stopped_before_its_end(run_dir, copy):
 def check_export(run_dir):
     run = RunFolder(run_dir)
     translator = load_translator(run_dir)
-    version = export_savedmodel(translator, run_dir / "export")
+    version = export_savedmodel(run_dir, run_dir / "export")
     formats = run.formats()
     generator = load_generator(
         run.settings(), run.checkpoints, formats, dropout_at_prediction=False

@@ -7,8 +7,7 @@ import random
 import re
 from typing import Any, NamedTuple
 
-from any_images import SETS
-
+from tests.training.any_images import SETS
 from tfpix2pix.config import ModelSettings, resolve
 from tfpix2pix.config.network_sizes import check_image_size, size_multiple
 from tfpix2pix.errors import SettingsError

@@ -18,8 +18,9 @@ from tfpix2pix.export.pytorch import export_pytorch
 from tfpix2pix.training import best_weights, reporter
 from tfpix2pix.training import run as run_module
 from tfpix2pix.training.best_keeper import BestKeeper
-from tfpix2pix.training.best_weights import BestWeights, best_paths, find_checkpoint
+from tfpix2pix.training.best_weights import BestWeights
 from tfpix2pix.training.checkpoints import Checkpoints, load_generator
+from tfpix2pix.training.kept import best_paths, find_checkpoint
 from tfpix2pix.training.records import MetricsFile
 from tfpix2pix.training.run import resume, train
 from tfpix2pix.training.run_folder import RunFolder

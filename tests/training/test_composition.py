@@ -9,7 +9,6 @@ import shutil
 from concurrent.futures import ProcessPoolExecutor
 
 import pytest
-from any_images import SETS
 from composition import EVERY, check_composition
 from random_settings import (
     DRAWN_WITH_THE_SIZE,
@@ -21,6 +20,7 @@ from random_settings import (
     random_settings,
 )
 
+from tests.training.any_images import SETS
 from tfpix2pix.config.loading import all_settings
 
 FIRST, _, END = os.environ.get("COMPOSITIONS", "3").rpartition("-")

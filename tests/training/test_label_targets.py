@@ -18,7 +18,6 @@ from tfpix2pix.data.reading import read_image
 from tfpix2pix.errors import SettingsError, UserError
 from tfpix2pix.export.pytorch import export_pytorch
 from tfpix2pix.export.savedmodel import export_savedmodel
-from tfpix2pix.inference.translator import load_translator
 from tfpix2pix.training import run_folder
 from tfpix2pix.training.import_settings import import_settings
 from tfpix2pix.training.run import train
@@ -98,7 +97,7 @@ def test_predict_and_the_export_answer_with_colours(run, tmp_path, capsys):
     folder, _ = run
     inputs = folder / "samples" / "inputs"
     assert cli.main(["predict", str(folder), str(inputs), "--output", str(tmp_path / "out")]) == 0
-    version = export_savedmodel(load_translator(folder), tmp_path / "model")
+    version = export_savedmodel(folder, tmp_path / "model")
     signatures = tf.saved_model.load(str(version)).signatures
     for path in inputs.iterdir():
         answer = read_image(tmp_path / "out" / path.name).pixels

@@ -2,10 +2,12 @@
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from tfpix2pix.cli.parsing import add_checkpoint_flag, add_judge_flags, count, seed, several
 from tfpix2pix.cli.quiet import tensorflow_imported_quietly
+from tfpix2pix.cli.runs import settings_of_run
+from tfpix2pix.config.types import OnBad
 from tfpix2pix.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -47,6 +49,12 @@ def _add_pairs(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--split", choices=("train", "val", "test"), help="of the pairs [val, or else test]"
     )
+    group.add_argument(
+        "--on-bad",
+        choices=get_args(OnBad),
+        help="pairs that cannot be used: stop and list them, or list them and go on without "
+        "[as the run's settings say]",
+    )
     group.add_argument("--limit", type=count, metavar="N", help="evaluate the first N pairs alone")
     add_checkpoint_flag(group)
     group.add_argument(
@@ -84,15 +92,14 @@ def _add_metrics(group: argparse._ArgumentGroup) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Evaluates; returns the exit status."""
     _check(arguments)
-    from tfpix2pix.training.run_folder import RunFolder
-
     for run_dir in arguments.run_dirs:
-        RunFolder(run_dir).settings()  # is there one? Said before the slow import
+        settings_of_run(run_dir, arguments.checkpoint)
     from tfpix2pix.report.options import IMAGENET, EvaluationOptions
 
     options = EvaluationOptions(
         data=arguments.data,
         split=arguments.split,
+        on_bad=arguments.on_bad,
         limit=arguments.limit,
         checkpoint=arguments.checkpoint,
         seed=arguments.seed,

@@ -1,24 +1,38 @@
 """`tfpix2pix export`."""
 
 import argparse
+import dataclasses
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 
-from tfpix2pix.cli.parsing import add_checkpoint_flag
+from tfpix2pix.cli.parsing import add_checkpoint_flag, count
 from tfpix2pix.cli.quiet import tensorflow_imported_quietly
+from tfpix2pix.cli.runs import settings_of_run
+from tfpix2pix.cli.serving_flags import SERVING_FLAGS, add_serving_flags, serving_options
 from tfpix2pix.errors import SettingsError
+from tfpix2pix.export.formats import NETWORK_FORMATS, QUANTIZATIONS
 
-SUMMARY = "Export a trained run: a SavedModel for TensorFlow Serving, or weights for PyTorch."
+SUMMARY = "Export a trained run: a SavedModel, other formats of networks, or PyTorch weights."
 
 EXAMPLES = """examples:
   tfpix2pix export runs/demo-1 --output exports/demo
   tfpix2pix export runs/demo-1 --output exports/demo --checkpoint best
+  tfpix2pix export runs/demo-1 --output exports/demo --size-handling resize
+  tfpix2pix export runs/demo-1 --format onnx --output exports/demo-onnx
+  tfpix2pix export runs/demo-1 --format litert --quantize int8 --output exports/demo-int8
   tfpix2pix export runs/facades --format pytorch --output checkpoints/facades
 
 savedmodel writes the next version, exports/demo/1/ at first. Point TensorFlow Serving at
-exports/demo. It answers encoded images of any size. Runs on floats, on more than four channels or
-on crops (resize crop, scale_width_and_crop) are exported to answer arrays of crop_size. Dropout is
-off in every export, whatever dropout_at_prediction says.
+exports/demo. It answers encoded images of any size as predict does; see docs/serving.md for images
+of another size than the network's (--size-handling), for limits and for dropout.
+
+litert, onnx, openvino and keras write a new folder: model.tflite, model.onnx, model.xml with its
+model.bin, or model.keras, and tfpix2pix.json, which says what its images are. Before it appears,
+its own runtime answers some of the run's validation inputs, and the difference to the run's own
+answers is told; one above the format's bound ends the export. `tfpix2pix predict
+exports/demo-onnx/model.onnx photo.png --output pictures` needs no TensorFlow. Each needs its extra:
+pip install 'tfpix2pix[onnx]'. See docs/formats.md, also for browsers.
 
 pytorch writes latest_net_G.pth and latest_net_D.pth, which pytorch-CycleGAN-and-pix2pix loads, of
 runs whose networks it has: those of --preset pytorch. The best checkpoint holds the generator
@@ -26,7 +40,24 @@ alone, so it goes with --only-generator there. Needs PyTorch: pip install
 'tfpix2pix[torch]'. See docs/weights.md.
 """
 
-FORMATS = ("savedmodel", "pytorch")
+
+NO_TFJS = (
+    "--format tfjs: TensorFlow.js' converter cannot be installed beside this TensorFlow (it pulls "
+    "in 2.19). Browsers run --format onnx, by onnxruntime-web: see docs/formats.md"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class ExportFormat:
+    """What `--format` writes.
+
+    Attributes:
+        export: writes it, and says so.
+        flags: those that go with it alone.
+    """
+
+    export: Callable[[argparse.Namespace], None]
+    flags: tuple[str, ...] = ()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,33 +67,77 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output", type=Path, required=True, metavar="DIR", help="folder for what is written"
     )
     parser.add_argument(
-        "--format", choices=FORMATS, default="savedmodel", help="what is written [savedmodel]"
+        "--format",
+        choices=(*FORMATS, "tfjs"),
+        default="savedmodel",
+        help="what is written [savedmodel]",
     )
     add_checkpoint_flag(parser)
     parser.add_argument(
-        "--only-generator", action="store_true", help="with --format pytorch: no latest_net_D.pth"
+        "--quantize",
+        choices=QUANTIZATIONS,
+        help="with --format litert: how numbers are stored; int8: all but the normalisation in 8 "
+        "bits; int8_full: all, for devices that have nothing else [float32]",
     )
+    parser.add_argument(
+        "--calibration-images",
+        type=count,
+        metavar="N",
+        help="with --quantize int8 and int8_full: training inputs that the ranges of values are "
+        "taken from [100]",
+    )
+    parser.add_argument(
+        "--data",
+        metavar="DATA",
+        help="with the formats that are checked: where the run's data are now [where they were]",
+    )
+    parser.add_argument(
+        "--only-generator",
+        action="store_true",
+        default=None,
+        help="with --format pytorch: no latest_net_D.pth",
+    )
+    add_serving_flags(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Exports; returns the exit status."""
-    from tfpix2pix.training.run_folder import RunFolder
-
-    if arguments.only_generator and arguments.format != "pytorch":
-        raise SettingsError("--only-generator goes with --format pytorch: leave it out")
-    RunFolder(arguments.run_dir).settings()  # is there one? Said before the slow import
-    {"savedmodel": _export_savedmodel, "pytorch": _export_pytorch}[arguments.format](arguments)
+    if arguments.format == "tfjs":
+        raise SettingsError(NO_TFJS)
+    chosen = FORMATS[arguments.format]
+    _refuse_other_flags(arguments, chosen)
+    settings_of_run(arguments.run_dir, arguments.checkpoint)
+    chosen.export(arguments)
     return 0
+
+
+def _refuse_other_flags(arguments: argparse.Namespace, chosen: ExportFormat) -> None:
+    """Refuses a flag that has no effect."""
+    for flag in sorted({flag for one in FORMATS.values() for flag in one.flags}):
+        if getattr(arguments, flag) is None or flag in chosen.flags:
+            continue
+        users = [name for name, one in FORMATS.items() if flag in one.flags]
+        raise SettingsError(
+            f"--{flag.replace('_', '-')} goes with --format {', '.join(users)}: leave it out"
+        )
+    calibrated = QUANTIZATIONS[arguments.quantize or "float32"].is_calibrated
+    if arguments.calibration_images is not None and not calibrated:
+        raise SettingsError(
+            "--calibration-images goes with --quantize int8 and int8_full: leave it out"
+        )
 
 
 def _export_savedmodel(arguments: argparse.Namespace) -> None:
     with tensorflow_imported_quietly():
         from tfpix2pix.export.savedmodel import export_savedmodel
-        from tfpix2pix.inference.translator import load_translator
 
-    translator = load_translator(arguments.run_dir, checkpoint=arguments.checkpoint)
-    version = export_savedmodel(translator, arguments.output)
-    print(f"wrote {version}")
+    version = export_savedmodel(
+        arguments.run_dir,
+        arguments.output,
+        checkpoint=arguments.checkpoint,
+        options=serving_options(arguments),
+    )
+    print(f"wrote {version}; what it is: {version}/model_card.md")
     print(f"inspect with: saved_model_cli show --dir {shlex.quote(str(version))} --all")
 
 
@@ -70,13 +145,50 @@ def _export_pytorch(arguments: argparse.Namespace) -> None:
     with tensorflow_imported_quietly():
         from tfpix2pix.export.pytorch import export_pytorch
 
-    with_discriminator = not arguments.only_generator
     paths = export_pytorch(
         arguments.run_dir,
         arguments.output,
         checkpoint=arguments.checkpoint,
-        with_discriminator=with_discriminator,
+        with_discriminator=not arguments.only_generator,
     )
     for path in paths:
         print(f"wrote {path}")
     print("load with: network.load_state_dict(torch.load(FILE, weights_only=True))")
+
+
+def _export_network(arguments: argparse.Namespace) -> None:
+    from tfpix2pix.inference.runtimes import require
+
+    chosen = NETWORK_FORMATS[arguments.format]
+    require(chosen.modules, arguments.format, f"--format {arguments.format}")
+    # Converters write what they do to stderr, dozens of lines.
+    with tensorflow_imported_quietly():
+        from tfpix2pix.export.exporting import CALIBRATION_IMAGES, export_network
+
+        exported = export_network(
+            arguments.run_dir,
+            arguments.output,
+            arguments.format,
+            checkpoint=arguments.checkpoint,
+            quantize=arguments.quantize or "float32",
+            calibration_count=arguments.calibration_images or CALIBRATION_IMAGES,
+            data=arguments.data,
+        )
+    if exported.no_data:
+        print(f"not checked on the run's own images: {exported.no_data}")
+    print(f"wrote {exported.path}, {exported.size / 1e6:.3g} MB")
+    print(f"checked by its own runtime: {exported.difference.describe()}, in units of [-1, 1]")
+    print(f"try it: tfpix2pix predict {shlex.quote(str(exported.path))} IMAGE --output pictures")
+
+
+FORMATS = {
+    "savedmodel": ExportFormat(_export_savedmodel, SERVING_FLAGS),
+    **{
+        name: ExportFormat(
+            _export_network,
+            ("data", "quantize", "calibration_images") if name == "litert" else ("data",),
+        )
+        for name in NETWORK_FORMATS
+    },
+    "pytorch": ExportFormat(_export_pytorch, ("only_generator",)),
+}

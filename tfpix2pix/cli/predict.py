@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfpix2pix.cli.parsing import Parser, add_checkpoint_flag, count, length, positive, seed
 from tfpix2pix.cli.quiet import tensorflow_imported_quietly
+from tfpix2pix.cli.runs import settings_of_run
 from tfpix2pix.cli.server import add_server_flags, check_server_flags, connect_to_server
 from tfpix2pix.config import Settings, dump_settings
 from tfpix2pix.errors import SettingsError
@@ -195,10 +196,11 @@ def _to_do(arguments: argparse.Namespace, jobs: "Jobs", made_by: dict[str, Any])
 
 def _of_run(arguments: argparse.Namespace) -> Predictor:
     from tfpix2pix.inference.jobs import some_images
+    from tfpix2pix.training.kept import find_checkpoint, step_of
     from tfpix2pix.training.run_folder import RunFolder
 
     # Whatever can be said without TensorFlow is said before its slow import.
-    settings = RunFolder(arguments.run_dir).settings()
+    settings = settings_of_run(arguments.run_dir, arguments.checkpoint)
     tiling = _tiling(arguments, settings)
     _check_samples(arguments, settings)
     frames = []
@@ -206,7 +208,6 @@ def _of_run(arguments: argparse.Namespace) -> Predictor:
         frames = some_images(arguments.fixed_statistics, STATISTICS_IMAGES, "--fixed-statistics")
     with tensorflow_imported_quietly():
         from tfpix2pix.inference.files import load_file_translator
-        from tfpix2pix.training.best_weights import find_checkpoint, step_of
     translator = load_file_translator(
         arguments.run_dir,
         checkpoint=arguments.checkpoint,

@@ -6,6 +6,8 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
+from tfpix2pix.errors import UserError
+
 LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 
 
@@ -15,7 +17,7 @@ def tensorflow_imported_quietly() -> Iterator[None]:
 
     TensorFlow's C++ side writes its first messages before any log level counts: a dozen lines on
     every start. They are shown when the import fails, and always when the user sets
-    TF_CPP_MIN_LOG_LEVEL.
+    TF_CPP_MIN_LOG_LEVEL; not with a `UserError`, whose message says all.
     """
     if LOG_LEVEL in os.environ:
         yield
@@ -31,6 +33,8 @@ def tensorflow_imported_quietly() -> Iterator[None]:
             tf.config.list_physical_devices()  # says at once what it has to say of GPUs
             tf.get_logger().setLevel("ERROR")  # and what it advises on retracing
             yield
+        except UserError:
+            raise
         except BaseException:
             held_back.seek(0)
             os.write(real, held_back.read())

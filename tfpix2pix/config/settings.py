@@ -19,6 +19,7 @@ from tfpix2pix.config.types import (
     Interpolation,
     Layout,
     Norm,
+    OnBad,
     Palette,
     Range,
     Resize,
@@ -69,7 +70,7 @@ class DataSettings:
         "percent for train/val/test by a hash of the name, where there are no splits",
         "T/V/T",
     )
-    on_bad: Literal["fail", "skip"] = _setting(
+    on_bad: OnBad = _setting(
         "fail", "pairs that cannot be used: stop and list them, or list them and go on without"
     )
     direction: Literal["AtoB", "BtoA"] = _setting(

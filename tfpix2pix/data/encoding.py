@@ -4,6 +4,8 @@ Whatever `encode_image` writes, `tfpix2pix.data.reading.read_image` gives back v
 """
 
 import io
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +16,9 @@ ENCODABLE = ("uint8", "uint16", "float32")
 # Stated, so that the bytes do not change with a library's default; twice as fast as 6, for 4 %
 # more bytes.
 COMPRESSION_LEVEL = 3
+
+# Code, type, number of values, values, and whether of the first page alone: as tifffile wants it.
+TiffTag = tuple[int, int, int, Any, bool]
 
 
 def image_suffix(channels: int, dtype: str) -> str:
@@ -28,11 +33,12 @@ def image_suffix(channels: int, dtype: str) -> str:
     return TIFF if dtype == "float32" or channels > MAX_PNG_CHANNELS else PNG
 
 
-def encode_image(pixels: np.ndarray) -> tuple[bytes, str]:
+def encode_image(pixels: np.ndarray, tags: Sequence[TiffTag] = ()) -> tuple[bytes, str]:
     """Encodes without loss; equal pixels give equal bytes.
 
     Args:
         pixels: [H, W, C] uint8, uint16 or float32 of any values.
+        tags: for a TIFF file, beside its own; PNG has no place for them.
 
     Returns:
         The bytes and their suffix: PNG of 8 or 16 bits for integers of up to four channels, where
@@ -47,7 +53,7 @@ def encode_image(pixels: np.ndarray) -> tuple[bytes, str]:
     # One channel is written as [H, W]: neither library can take it for something else then.
     flat = pixels[..., 0] if pixels.shape[-1] == 1 else pixels
     native = np.ascontiguousarray(flat, pixels.dtype.newbyteorder("="))
-    return (_encode_png(native) if suffix == PNG else _encode_tiff(native)), suffix
+    return (_encode_png(native) if suffix == PNG else _encode_tiff(native, tags)), suffix
 
 
 def _encode_png(pixels: np.ndarray) -> bytes:
@@ -56,7 +62,7 @@ def _encode_png(pixels: np.ndarray) -> bytes:
     return bytes(imagecodecs.png_encode(pixels, level=COMPRESSION_LEVEL))
 
 
-def _encode_tiff(pixels: np.ndarray) -> bytes:
+def _encode_tiff(pixels: np.ndarray, tags: Sequence[TiffTag]) -> bytes:
     import tifffile
 
     file = io.BytesIO()
@@ -70,6 +76,7 @@ def _encode_tiff(pixels: np.ndarray) -> bytes:
         compressionargs={"level": COMPRESSION_LEVEL},
         metadata=None,
         software=False,
+        extratags=tags,
     )
     return file.getvalue()
 

@@ -216,6 +216,16 @@ def as_stored(values: tf.Tensor, image_format: ImageFormat = RGB) -> tf.Tensor:
     return tf.saturate_cast(tf.round(values) if dtype.is_integer else values, dtype)
 
 
+def as_seen(stored: tf.Tensor, image_format: ImageFormat = RGB) -> tf.Tensor:
+    """Stored images, label maps in their colours -> what the networks see."""
+    return to_network_range(as_fetched(stored, image_format), image_format)
+
+
+def as_answered(generated: tf.Tensor, image_format: ImageFormat = RGB) -> tf.Tensor:
+    """What a generator says -> stored images, label maps in their colours."""
+    return as_in_files(from_network_range(generated, image_format), image_format)
+
+
 def network_to_unit_range(image: tf.Tensor, image_format: ImageFormat = RGB) -> tf.Tensor:
     """float32 [-1, 1] -> [0, 1] with colours as RGB, to be compared with `to_unit_range`'s."""
     return _in_other_order((image + 1.0) / 2.0, image_format)

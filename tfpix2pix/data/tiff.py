@@ -41,7 +41,7 @@ def read_tiff(content: bytes) -> StoredImage:
 
     if content[:4] not in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
         raise UserError(f"it is no TIFF image: give it the suffix of its format, or {AGAIN}")
-    with refusing_damage(), _without_log_lines():
+    with refusing_damage(), without_log_lines():
         _check_directories(content)
         with tifffile.TiffFile(io.BytesIO(content)) as file:
             for page in file.pages:
@@ -56,7 +56,7 @@ def read_tiff(content: bytes) -> StoredImage:
 
 
 @contextlib.contextmanager
-def _without_log_lines() -> Iterator[None]:
+def without_log_lines() -> Iterator[None]:
     """Keeps tifffile's log lines off the screen.
 
     They do not name the file, and what matters of them is refused here. A filter of its own for

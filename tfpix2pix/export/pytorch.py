@@ -26,9 +26,9 @@ from tfpix2pix.models.exchange.reference_generators import (
 from tfpix2pix.models.exchange.slots import Norm
 from tfpix2pix.models.exchange.torch_files import Weights, write_weights
 from tfpix2pix.models.exchange.transfer import state_dict
-from tfpix2pix.training.best_weights import find_checkpoint
 from tfpix2pix.training.build import build_discriminator
 from tfpix2pix.training.checkpoints import load_generator, restore_exactly
+from tfpix2pix.training.kept import find_checkpoint
 from tfpix2pix.training.run_folder import RunFolder
 from tfpix2pix.training.state import named_weights
 

@@ -18,10 +18,10 @@ from tfpix2pix.data.pairs import plain_reason
 from tfpix2pix.data.pipeline import scaled_size
 from tfpix2pix.data.reading import SUFFIXES, TENSORFLOW_SUFFIXES, conform, read_image
 from tfpix2pix.errors import UserError
-from tfpix2pix.inference.own_size import OwnSize, with_statistics
+from tfpix2pix.inference.own_size import OwnSize, measurer, with_statistics
 from tfpix2pix.inference.tiling import Tiling, own_multiple, smallest_own_side
 from tfpix2pix.inference.translator import Translator, load_run_generator
-from tfpix2pix.models.statistics import Statistics, measure, measuring_model, pooled
+from tfpix2pix.models.statistics import Statistics, pooled
 from tfpix2pix.training.run_folder import RunFolder
 
 
@@ -140,7 +140,7 @@ class FileTranslator:
             if self._own_scale is not None:
                 return self._own_scale.network.measured(image)
             seen = self._translator.seen(tf.constant(image[np.newaxis]))
-            return measure(measuring_model(generator), seen)
+            return measurer(generator)(seen)
 
     def _values(self, image: np.ndarray, seed: int, number: int) -> np.ndarray:
         with _tensorflow_refusals():

@@ -21,9 +21,9 @@ from tfpix2pix.inference.tiling import Tiling
 from tfpix2pix.inference.translator import Translator
 from tfpix2pix.models.statistics import (
     Statistics,
+    as_statistics,
     give,
     has_image_statistics,
-    measure,
     measuring_model,
     with_given_statistics,
 )
@@ -31,6 +31,8 @@ from tfpix2pix.models.statistics import (
 # Networks for so many sizes are kept; sizes are rounded up, so that there are not too many.
 SIZES_KEPT = 4
 Size = tuple[int, int]
+# From what the network sees of one or more images, float32 [B, H, W, C].
+Measure = Callable[[tf.Tensor], Statistics]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,12 +42,12 @@ class _Tiler:
     Attributes:
         network: of tiles.
         generator: that of the network.
-        measuring: None where tiles need no statistics that are measured.
+        measure: None where tiles need no statistics that are measured.
     """
 
     network: Translator
     generator: keras.Model
-    measuring: keras.Model | None
+    measure: Measure | None
 
 
 class OwnSize:
@@ -110,7 +112,7 @@ class OwnSize:
         size = self._padded(image.shape[:2])
         window = size if self._fits(size) else _window(size, self._tiling.window)
         seen = self._tile_reader(image, size, window)
-        return self._measured(measuring_model(self._load(window)), seen, size, window)
+        return measurer(self._load(window))(self._sampled(seen, size, window))
 
     def _in_tiles(self, image: np.ndarray, seed: int) -> np.ndarray:
         """One stored image [H, W, C] -> [H, W, C'].
@@ -133,8 +135,8 @@ class OwnSize:
         tiler = self._tiler(window)
         tiler.network.choose_draw(seed, draw)
         seen = self._tile_reader(image, size, window)
-        if tiler.measuring is not None:
-            give(tiler.generator, self._measured(tiler.measuring, seen, size, window))
+        if tiler.measure is not None:
+            give(tiler.generator, tiler.measure(self._sampled(seen, size, window)))
 
         def answer(row: int, column: int) -> np.ndarray:
             return tiler.network.generate(seen(row, column))["generated_image"].numpy()[0]
@@ -155,15 +157,11 @@ class OwnSize:
 
         return seen
 
-    def _measured(
-        self,
-        measuring: keras.Model,
-        seen: Callable[[int, int], tf.Tensor],
-        size: Size,
-        window: Size,
-    ) -> Statistics:
-        batch = tf.concat([seen(*place) for place in self._sample(size, window)], axis=0)
-        return measure(measuring, batch)
+    def _sampled(
+        self, seen: Callable[[int, int], tf.Tensor], size: Size, window: Size
+    ) -> tf.Tensor:
+        """The tiles over which statistics are taken together, as a batch."""
+        return tf.concat([seen(*place) for place in self._sample(size, window)], axis=0)
 
     def _sides(self, size: Size, window: Size) -> tuple[Side, Side]:
         overlap = self._tiling.overlap
@@ -174,7 +172,7 @@ class OwnSize:
         return height, width
 
     def _sample(self, size: Size, window: Size) -> list[Size]:
-        """The tiles over which statistics are taken together: as many as fit at once."""
+        """Where these tiles are: spread evenly, as many as hold the pixels of a whole image."""
         most = max(1, self._tiling.whole_up_to // math.prod(window))
         counts = [math.ceil(s / w) for s, w in zip(size, window, strict=True)]
         while math.prod(counts) > most:
@@ -199,14 +197,25 @@ class OwnSize:
         return Translator(generator, formats=self._formats, resizes=False)
 
     def _make_tiler(self, window: Size) -> _Tiler:
-        generator, measuring = self._load(window), None
+        generator, measure = self._load(window), None
         if self._statistics is not None:
             generator = with_statistics(generator, self._statistics)
         elif self._tiling.statistics == "image" and has_image_statistics(generator):
-            measuring = measuring_model(generator)
+            measure = measurer(generator)
             generator = with_given_statistics(generator)
         network = Translator(generator, formats=self._formats, resizes=False)
-        return _Tiler(network, generator, measuring)
+        return _Tiler(network, generator, measure)
+
+
+def measurer(generator: keras.Model) -> Measure:
+    """Measures the statistics of a generator's norms, over all images that it sees at once."""
+    model = measuring_model(generator)
+    # As a graph, which lets go of each layer's features when the next ones have used them.
+    compute = tf.function(
+        lambda seen: model(seen, training=False),
+        input_signature=[tf.TensorSpec(generator.input_shape, tf.float32)],
+    )
+    return lambda seen: as_statistics(compute(seen))
 
 
 def with_statistics(generator: keras.Model, statistics: Statistics) -> keras.Model:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+from tfpix2pix.data.encoding import TIFF
+from tfpix2pix.data.geotiff import with_place_of
 from tfpix2pix.errors import UserError
 from tfpix2pix.inference.answering import Answer, ArrayTranslator
 from tfpix2pix.inference.threads import THREADS, in_order
@@ -38,6 +40,8 @@ class _Item:
 
 class StreamingAnswerer:
     """An `Answerer` over an `ArrayTranslator`.
+
+    Answers in TIFF to GeoTIFF files of the same size keep their place on earth.
 
     Args:
         translator: reads, translates and encodes.
@@ -107,9 +111,14 @@ class StreamingAnswerer:
         if item.answer is None:
             return Answer(item.source, None, item.failure)
         try:
-            return Answer(item.source, self._translator.encode(item.answer))
+            content = self._translator.encode(item.answer)
+            if self.suffix == TIFF:
+                content = with_place_of(item.source, content)
+        except OSError as error:
+            return Answer(item.source, None, f"cannot be read: {error.strerror}")
         except UserError as error:
             return Answer(item.source, None, str(error))
+        return Answer(item.source, content)
 
 
 def _image(item: _Item) -> np.ndarray:

@@ -12,7 +12,9 @@ from tfpix2pix.errors import SettingsError
 LEAST_MULTIPLE = 64
 MEGAPIXEL = 2**20
 WHOLE_UP_TO = 4.0
+# The larger the window, the nearer is the answer to that of the whole image: docs/large_images.md.
 WINDOW = 512
+TIMES_TRAINED = 4
 
 TileStatistics = Literal["image", "tile"]
 
@@ -66,8 +68,9 @@ def choose_tiling(
     Args:
         settings: of the run.
         whole_up_to: in megapixels of 2^20; default: `WHOLE_UP_TO`.
-        window: default: `WINDOW`, or what is needed, if that is more.
-        overlap: default: half the window.
+        window: default: `WINDOW` or `TIMES_TRAINED` times the side of training, whichever is
+            more, but no larger than an image that is answered whole.
+        overlap: default: a quarter of the window.
         statistics: see `Tiling`.
 
     Raises:
@@ -76,20 +79,21 @@ def choose_tiling(
     """
     networks = settings.model, settings.data.crop_size
     multiple, least = size_multiple(*networks), smallest_side(*networks)
+    pixels = round((WHOLE_UP_TO if whole_up_to is None else whole_up_to) * MEGAPIXEL)
     if window is None:
-        window = -(-max(WINDOW, least, *settings.data.crop_size) // multiple) * multiple
+        wanted = max(WINDOW, TIMES_TRAINED * max(settings.data.crop_size))
+        window = max(least, min(wanted, math.isqrt(pixels)) // multiple * multiple)
     if window % multiple or window < least:
         fitting = max(least, round(window / multiple) * multiple)
         raise SettingsError(
             f"--window {window}: the generator of this run takes multiples of {multiple}, at "
             f"least {least}, such as {fitting}"
         )
-    overlap = window // 2 if overlap is None else overlap
+    overlap = window // 4 if overlap is None else overlap
     if overlap >= window:
         raise SettingsError(
             f"--overlap {overlap}: expected less than the window of {window}, such as {window // 2}"
         )
-    pixels = round((WHOLE_UP_TO if whole_up_to is None else whole_up_to) * MEGAPIXEL)
     return Tiling(pixels, window, overlap, statistics)
 
 

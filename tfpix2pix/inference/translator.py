@@ -61,7 +61,7 @@ class Translator(tf.Module):
         # SavedModel of a module that holds a model or Keras' own variables.
         self.generator_variables = [variable.value for variable in _used_variables(generator)]
         self._call = functools.partial(generator, training=False)
-        self.draws = bool(_drawing_layers(generator))
+        self.draws = bool(drawing_layers(generator))
         self.choose_draw = functools.partial(set_prediction_seed, generator)
         self._interpolation = input_interpolation
         self.formats = formats
@@ -121,7 +121,7 @@ class Translator(tf.Module):
         return images.as_in_files(images.from_network_range(self._call(seen), target), target)
 
 
-def _drawing_layers(generator: keras.Model) -> list[Dropout]:
+def drawing_layers(generator: keras.Model) -> list[Dropout]:
     """The layers with dropout at prediction."""
     layers = [layer for layer in generator.layers if isinstance(layer, Dropout)]
     return [layer for layer in layers if layer.at_prediction and layer.rate > 0]
@@ -129,7 +129,7 @@ def _drawing_layers(generator: keras.Model) -> list[Dropout]:
 
 def _used_variables(generator: keras.Model) -> list[keras.Variable]:
     """All that an answer is computed from: the weights, and the seeds where dropout is on."""
-    seeds = [layer.prediction_seed.state for layer in _drawing_layers(generator)]
+    seeds = [layer.prediction_seed.state for layer in drawing_layers(generator)]
     return [*generator.weights, *seeds]
 
 

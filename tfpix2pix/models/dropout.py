@@ -25,7 +25,7 @@ class Dropout(keras.layers.Dropout):
         """Makes the seed of what is drawn at prediction."""
         if self.at_prediction and self.rate > 0:
             # Given a seed, it draws none: all other seeds of a network stay what they were.
-            self.prediction_seed = FixedSeed(self._own_number())
+            self.prediction_seed = FixedSeed(self.own_number())
         super().build(input_shape)
 
     def call(self, inputs: Any, training: bool = False) -> Any:
@@ -37,7 +37,7 @@ class Dropout(keras.layers.Dropout):
 
     def set_prediction_seed(self, seed: int, draw: int) -> None:
         """See the function of this name."""
-        words = np.random.SeedSequence([seed, draw, self._own_number()]).generate_state(2)
+        words = np.random.SeedSequence([seed, draw, self.own_number()]).generate_state(2)
         # Keras' backends differ in the type of seeds; 31 bits are a number in all of them.
         self.prediction_seed.state.assign(words & 0x7FFFFFFF)
 
@@ -45,7 +45,8 @@ class Dropout(keras.layers.Dropout):
         """The constructor's arguments."""
         return super().get_config() | {"at_prediction": self.at_prediction}
 
-    def _own_number(self) -> int:
+    def own_number(self) -> int:
+        """By which its seeds differ from those of other layers."""
         return zlib.crc32(self.name.encode()) & 0x7FFFFFFF
 
 

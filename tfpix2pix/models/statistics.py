@@ -87,14 +87,9 @@ def with_given_statistics(generator: keras.Model) -> keras.Model:
     return _cloned(generator, call)
 
 
-def measure(model: keras.Model, images: Any) -> Statistics:
-    """The statistics of the norms over a batch of images, as `measuring_model` gives them.
-
-    Args:
-        model: from `measuring_model`.
-        images: float32 [B, H, W, C] in [-1, 1].
-    """
-    values = [ops.convert_to_numpy(value) for value in model(images, training=False)]
+def as_statistics(outputs: Sequence[Any]) -> Statistics:
+    """The outputs of a `measuring_model`, mean and variance of each norm in turn, as pairs."""
+    values = [ops.convert_to_numpy(value) for value in outputs]
     return list(zip(values[::2], values[1::2], strict=True))
 
 

@@ -118,11 +118,11 @@ class Run:
 
 @dataclass(frozen=True, config=_FORM)
 class Difference:
-    """A metric's mean paired difference: second run minus first, over the same images.
+    """A paired difference, second run minus first, over the same images.
 
     Attributes:
-        metric: its name.
-        value: the mean.
+        metric: the name of a metric, or of a figure of both runs.
+        value: the difference of the means, or of the figures.
         low, high: its 95 % interval.
         p: probability of a difference as large if there were none.
         verdict: in words, such as "B is better".
@@ -141,7 +141,7 @@ class Comparison:
     """Of two runs.
 
     Attributes:
-        differences: one for each metric.
+        differences: one for each metric, and for figures that are found image by image.
         verdict: in a sentence or two.
         method: how it was found, in a sentence.
     """
@@ -225,7 +225,8 @@ class Document:
         summaries = [summary for run in self.runs for summary in run.summaries]
         differences = self.comparison.differences if self.comparison else ()
         used = {summary.metric for summary in summaries}
-        used.update(difference.metric for difference in differences)
+        figures = {figure.name for run in self.runs for figure in run.figures}
+        used.update({difference.metric for difference in differences} - figures)
         images = {image.name: image for image in self.images}
         _check(len(images) == len(self.images), "images have names of their own")
         for image in self.images:

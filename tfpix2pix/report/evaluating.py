@@ -16,10 +16,11 @@ from tfpix2pix.data.sources import IMPORTED
 from tfpix2pix.errors import UserError
 from tfpix2pix.evaluation.baseline import mean_image_figures
 from tfpix2pix.evaluation.distribution import few_images_warning
-from tfpix2pix.evaluation.intervals import compare_runs, mean
+from tfpix2pix.evaluation.intervals import mean
 from tfpix2pix.evaluation.lpips import lpips_metric
 from tfpix2pix.evaluation.metrics import METRICS, ImageMetric, measurable
 from tfpix2pix.report import document as form
+from tfpix2pix.report.comparing import comparison
 from tfpix2pix.report.document import Document
 from tfpix2pix.report.fcn_score import check_judged, load_judge
 from tfpix2pix.report.figure_of import figure_of, interval_or_none
@@ -61,7 +62,9 @@ def evaluate(
         UserError: a run, its pairs or a file that the options name cannot be used.
     """
     subjects = load_subjects(run_dirs, options.checkpoint, options.seed)
-    pairs = open_test_pairs(subjects[0], options.data, options.split, options.limit)
+    pairs = open_test_pairs(
+        subjects[0], options.data, options.split, limit=options.limit, on_bad=options.on_bad
+    )
     folder = output or _default_folder(subjects, pairs)
     metrics = _image_metrics(subjects[0], options)
     judge = None if options.judge is None else load_judge(options.judge, options.palette)
@@ -83,8 +86,12 @@ def evaluate(
             _run(subject, own, metrics, rest, lines, options.seed)
             for subject, own, rest, lines in zip(subjects, figures, found, curves, strict=True)
         ]
-        comparison = _comparison(subjects, metrics, figures, options.seed)
-        document = report.finish(_document(subjects, pairs, metrics, runs, comparison, warnings))
+        compared = None
+        if len(subjects) == 2:
+            names = subjects[0].name, subjects[1].name
+            both = figures[0], figures[1]
+            compared = comparison(names, metrics, both, together, options.seed)
+        document = report.finish(_document(subjects, pairs, metrics, runs, compared, warnings))
     return folder, document
 
 
@@ -128,7 +135,7 @@ def _document(
     pairs: EvaluationPairs,
     metrics: Mapping[str, ImageMetric],
     runs: Sequence[form.Run],
-    comparison: form.Comparison | None,
+    compared: form.Comparison | None,
     warnings: Sequence[str],
 ) -> Document:
     names = " and ".join(subject.name for subject in subjects)
@@ -139,7 +146,7 @@ def _document(
         metrics=tuple(_metric(name, metric) for name, metric in metrics.items()),
         main_metric=MAIN_METRIC if MAIN_METRIC in metrics else next(iter(metrics)),
         runs=tuple(runs),
-        comparison=comparison,
+        comparison=compared,
         panels=tuple(form.Panel(title, panel) for title, panel in PANELS.items()),
         facts=_facts(pairs, subjects[0]),
         warnings=tuple(warnings),
@@ -193,43 +200,6 @@ def _curves(rows: Sequence[Mapping[str, float]]) -> dict[str, tuple[tuple[float,
         name: tuple((row["step"], row[name]) for row in rows if name in row)
         for name in sorted(columns)
     }
-
-
-def _comparison(
-    subjects: Sequence[Subject],
-    metrics: Mapping[str, ImageMetric],
-    figures: Sequence[ImageFigures],
-    seed: int,
-) -> form.Comparison | None:
-    if len(subjects) == 1 or len(next(iter(figures[0].values()))) < 2:
-        return None
-    differences = tuple(
-        _difference(subjects, name, metric, figures, seed) for name, metric in metrics.items()
-    )
-    return form.Comparison(
-        differences,
-        "; ".join(f"{metrics[d.metric].label}: {d.verdict}" for d in differences),
-        "Paired over the images: the interval is of 95 %, from a bootstrap of the pairs; p is how "
-        "often chance alone gives a difference as large, from exchanging the runs' figures at "
-        "random. Several metrics are looked at, so a lone small p may be chance.",
-    )
-
-
-def _difference(
-    subjects: Sequence[Subject],
-    name: str,
-    metric: ImageMetric,
-    figures: Sequence[ImageFigures],
-    seed: int,
-) -> form.Difference:
-    first, second = (metric.averageable(own[name]) for own in figures)
-    compared = compare_runs(mean, first, second, seed=seed)
-    names = subjects[0].name, subjects[1].name
-    verdict = compared.verdict(higher_is_better=metric.higher_is_better, names=names)
-    interval = compared.difference
-    return form.Difference(
-        name, interval.value, interval.low, interval.high, compared.p_value, verdict
-    )
 
 
 def _facts(pairs: EvaluationPairs, subject: Subject) -> dict[str, str]:

@@ -18,7 +18,7 @@ from tfpix2pix.evaluation.segmentation import (
 from tfpix2pix.inference.segmenter import Segmenter, load_segmenter
 from tfpix2pix.report.document import GENERATED, REAL, Figure
 from tfpix2pix.report.figure_of import figure_of, interval_or_none
-from tfpix2pix.report.looking import Batch, batches_of
+from tfpix2pix.report.looking import Batch, ByImage, batches_of
 from tfpix2pix.report.subjects import load_subjects, open_test_pairs
 
 
@@ -49,6 +49,13 @@ class FcnScore:
             for matrices, pictures in ((self._generated[run], GENERATED), (self._real, REAL))
             for name in LABEL_METRICS
         ]
+
+    def by_image(self) -> ByImage:
+        """The confusion matrices of two runs' answers."""
+        first, second = (np.concatenate(matrices) for matrices in self._generated)
+        return {
+            name: (metric, metric.function, first, second) for name, metric in LABEL_METRICS.items()
+        }
 
     def values(self, run: int) -> tuple[dict[str, float], dict[str, float]]:
         """By metric, of the answers of a run and of the real photos."""
@@ -146,7 +153,7 @@ def fcn_scores(run_dir: Path, judge: Segmenter) -> tuple[dict[str, float], dict[
         UserError: the run or its pairs cannot be used.
     """
     (subject,) = load_subjects([run_dir], "latest", 0)
-    pairs = open_test_pairs(subject, None, None, None)
+    pairs = open_test_pairs(subject)
     score = FcnScore(judge, 1, 0)
     for inputs, targets, labels in batches_of(pairs, judge.palette):
         target_images = to_unit_range(targets, subject.formats.target)

@@ -9,7 +9,8 @@ import tensorflow as tf
 
 from tfpix2pix.data.images import from_network_range, network_to_unit_range, to_unit_range
 from tfpix2pix.errors import UserError
-from tfpix2pix.evaluation.metrics import ImageMetric, image_figures
+from tfpix2pix.evaluation.intervals import Statistic
+from tfpix2pix.evaluation.metrics import ImageMetric, Metric, image_figures
 from tfpix2pix.progress import track
 from tfpix2pix.report.document import Figure
 from tfpix2pix.report.subjects import EvaluationPairs, Subject
@@ -26,6 +27,9 @@ class SetMetric(Protocol):
 
     def figures(self, run: int) -> list[Figure]:
         """What came out for the answers of a run, by its number."""
+
+    def by_image(self) -> "ByImage":
+        """What two runs can be compared by, image by image; nothing where that is not kept."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +50,8 @@ class Batch:
 
 
 ImageFigures = dict[str, np.ndarray]
+# By name: the metric, the statistic it is, and what it is of, [N, ...], in each of two runs.
+ByImage = dict[str, tuple[Metric, Statistic, np.ndarray, np.ndarray]]
 Answered = tuple[tf.Tensor, tf.Tensor, dict[str, tf.Tensor]]
 
 

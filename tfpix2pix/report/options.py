@@ -3,6 +3,7 @@
 import dataclasses
 from pathlib import Path
 
+from tfpix2pix.config.types import OnBad
 from tfpix2pix.report.thumbnails import LONGEST
 
 # What stands for weights that Keras downloads; `models.pretrained` has it too, with TensorFlow.
@@ -16,6 +17,7 @@ class EvaluationOptions:
     Attributes:
         data: other pairs than the run's own.
         split: of the pairs; by default `val`, or `test` where there is none.
+        on_bad: `fail` or `skip` pairs that cannot be used; by default as the run's settings say.
         limit: evaluate the first so many pairs.
         checkpoint: `latest`, `best` or a step.
         seed: of dropout where it is on, of the bootstrap and of KID's subsets.
@@ -31,6 +33,7 @@ class EvaluationOptions:
 
     data: str | None = None
     split: str | None = None
+    on_bad: OnBad | None = None
     limit: int | None = None
     checkpoint: str = "latest"
     seed: int = 0

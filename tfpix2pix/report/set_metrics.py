@@ -34,7 +34,7 @@ from tfpix2pix.inference.translator import load_translator
 from tfpix2pix.report.document import Figure
 from tfpix2pix.report.fcn_score import FcnScore
 from tfpix2pix.report.figure_of import figure_of, interval_or_none
-from tfpix2pix.report.looking import Batch, SetMetric
+from tfpix2pix.report.looking import Batch, ByImage, SetMetric
 from tfpix2pix.report.options import EvaluationOptions
 from tfpix2pix.report.subjects import EvaluationPairs, Subject
 from tfpix2pix.training.datasets import EVALUATION_BATCH
@@ -43,7 +43,15 @@ from tfpix2pix.training.datasets import EVALUATION_BATCH
 SMALLEST_SET = 4
 
 
-class Colours:
+class _OfAllImages:
+    """Keeps nothing of single images."""
+
+    def by_image(self) -> ByImage:
+        """Nothing."""
+        return {}
+
+
+class Colours(_OfAllImages):
     """How alike the colours of answers and targets are (the paper's Figure 7)."""
 
     def __init__(self, runs: int, *, is_gray: bool):
@@ -65,7 +73,7 @@ class Colours:
         return [figure_of(name, SET_METRICS[name], shared[name], group="Colours") for name in names]
 
 
-class Distributions:
+class Distributions(_OfAllImages):
     """FID and KID."""
 
     def __init__(self, extractor: FeatureExtractor, real: Distribution, runs: int, seed: int):
@@ -134,6 +142,10 @@ class Diversity:
         return [
             self._figure(name, np.concatenate(values)) for name, values in self._found[run].items()
         ]
+
+    def by_image(self) -> ByImage:
+        """Nothing: more diverse is not better, so no run wins by it."""
+        return {}
 
     def _figure(self, name: str, values: np.ndarray) -> Figure:
         metric = DIVERSITY_METRICS[name]

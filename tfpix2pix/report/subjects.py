@@ -7,6 +7,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from tfpix2pix.config import DataSettings, Settings
+from tfpix2pix.config.types import OnBad
 from tfpix2pix.data.checking import usable_pairs
 from tfpix2pix.data.formats import Colour, ImageFormat, PairFormat
 from tfpix2pix.data.images import network_to_unit_range, to_network_range
@@ -15,8 +16,8 @@ from tfpix2pix.data.pipeline import Fetch, evaluation_batches, fetcher
 from tfpix2pix.data.sources import absolute_data
 from tfpix2pix.errors import UserError
 from tfpix2pix.inference.translator import Translator, load_translator
-from tfpix2pix.training.best_weights import find_checkpoint, step_of
 from tfpix2pix.training.datasets import evaluation_resizing
+from tfpix2pix.training.kept import find_checkpoint, step_of
 from tfpix2pix.training.run_folder import RunFolder
 
 SPLITS = ("val", "test")
@@ -158,7 +159,12 @@ class EvaluationPairs:
 
 
 def open_test_pairs(
-    subject: Subject, data: str | None, split: str | None, limit: int | None
+    subject: Subject,
+    data: str | None = None,
+    split: str | None = None,
+    *,
+    limit: int | None = None,
+    on_bad: OnBad | None = None,
 ) -> EvaluationPairs:
     """Opens the pairs to evaluate on, as the run's settings say.
 
@@ -167,6 +173,7 @@ def open_test_pairs(
         data: another set than the run's own.
         split: of the set; by default `val`, or `test` where there is none.
         limit: use the first so many.
+        on_bad: what becomes of pairs that cannot be used; by default as the run's settings say.
 
     Raises:
         UserError: there are no such pairs, or they are not what the run was trained on.
@@ -174,6 +181,8 @@ def open_test_pairs(
     settings = subject.settings.data
     if data is not None:
         settings = absolute_data(dataclasses.replace(settings, data=data))
+    if on_bad is not None:
+        settings = dataclasses.replace(settings, on_bad=on_bad)
     split, pairs = _open(settings, split)
     if pairs.format != subject.formats:
         raise UserError(

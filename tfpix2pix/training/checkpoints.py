@@ -14,8 +14,8 @@ from tfpix2pix.config import Settings
 from tfpix2pix.data.formats import RGB_PAIRS, PairFormat
 from tfpix2pix.errors import UserError
 from tfpix2pix.files import writing
-from tfpix2pix.training.best_weights import find_checkpoint
 from tfpix2pix.training.build import build_generator
+from tfpix2pix.training.kept import find_checkpoint
 from tfpix2pix.training.state import TrainState, named_weights, predictor_key
 
 

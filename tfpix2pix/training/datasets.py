@@ -116,14 +116,24 @@ class RunData:
 
         They are validation pairs or, where there are none, training pairs.
         """
-        split = self.validation or Split(self.train.pairs, self._evaluation_fetch())
-        total = len(split.pairs)
-        indices = np.unique(np.linspace(0, total - 1, min(count, total)).astype(np.int64))
-        images = [split.fetch(tf.constant(index)) for index in indices]
-        inputs, targets = (
-            np.stack([np.asarray(i) for i in side]) for side in zip(*images, strict=True)
-        )
-        return [split.pairs.names[index] for index in indices], inputs, targets
+        return _some(self.validation or self._unjittered(), count)
+
+    def training_inputs(self, count: int) -> np.ndarray:
+        """Inputs [N, H, W, C] of a few training pairs spread over the split, without jitter."""
+        return _some(self._unjittered(), count)[1]
+
+    def _unjittered(self) -> Split:
+        return Split(self.train.pairs, self._evaluation_fetch())
+
+
+def _some(split: Split, count: int) -> tuple[list[str], np.ndarray, np.ndarray]:
+    total = len(split.pairs)
+    indices = np.unique(np.linspace(0, total - 1, min(count, total)).astype(np.int64))
+    images = [split.fetch(tf.constant(index)) for index in indices]
+    inputs, targets = (
+        np.stack([np.asarray(i) for i in side]) for side in zip(*images, strict=True)
+    )
+    return [split.pairs.names[index] for index in indices], inputs, targets
 
 
 def open_run_data(settings: DataSettings) -> RunData:

@@ -98,7 +98,7 @@ class Reporter:
             write_atomically(inputs / f"{name}{suffix}", content)
         self._tensorboard.graph(self._state.predictor)
         self.validate()
-        self.draw()
+        self._draw_samples()  # there are no curves yet
 
     def describe(self, how: str) -> None:
         """Says on what, what and how the run trains."""
@@ -162,13 +162,16 @@ class Reporter:
 
     def draw(self) -> None:
         """Writes a sample grid and the curves."""
+        self._draw_samples()
+        plot_losses(self._metrics.read(), self._folder.losses_plot)
+
+    def _draw_samples(self) -> None:
         self._write_row()
         grid = sample_grid(self._state.predictor, self._inputs, self._targets, self._data.formats)
         png = png_bytes(grid)
         write_atomically(self._folder.samples / f"step_{self._step:07d}.png", png)
         write_atomically(self._folder.samples / "latest.png", png)
         self._tensorboard.image("input_generated_target", grid, self._step)
-        plot_losses(self._metrics.read(), self._folder.losses_plot)
 
     def save_checkpoint(self) -> None:
         """Writes a checkpoint, unless there is something wrong with the weights.

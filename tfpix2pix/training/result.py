@@ -5,8 +5,8 @@ from pathlib import Path
 
 from tfpix2pix.evaluation.validation import baseline_figures
 from tfpix2pix.training.best import Standing
-from tfpix2pix.training.best_weights import best_paths
 from tfpix2pix.training.datasets import RunData
+from tfpix2pix.training.kept import best_paths
 from tfpix2pix.training.reporter import Reporter
 from tfpix2pix.training.run_folder import RunFolder
 from tfpix2pix.training.signals import StopRequest

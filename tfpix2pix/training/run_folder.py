@@ -167,6 +167,14 @@ class RunFolder:
         """
         return PairFormat.from_plain(self._read_data()["format"])
 
+    def trained_on(self) -> dict[str, Any]:
+        """How many pairs it trains on and their fingerprint, None of imported weights.
+
+        Raises:
+            UserError: the record of the data is damaged.
+        """
+        return {name: self._read_data()[name] for name in ("train_pairs", "fingerprint")}
+
     def _read_data(self) -> dict[str, Any]:
         try:
             data = {"format": RGB_PAIRS.to_plain()} | json.loads(self.data.read_text())

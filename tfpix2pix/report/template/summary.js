@@ -58,7 +58,7 @@ function metricTable() {
     runs.flatMap((run, index) => run.figures.filter(isReference).map((figure) => ({ ...figure, run: index }))));
   const comparison = report.comparison;
   const header = ["Metric", ...runs.map((run, index) => runHead(run, index)), "95 % interval"];
-  if (comparison) header.push(`${runs[1].name} − ${runs[0].name}`, "p", "Verdict");
+  if (comparison) header.push(...differenceHeads());
   header.push(...references.map((column) => column.title));
   const rows = report.metrics.map((metric) => {
     const summaries = runs.map((run) => summaryOf(run, metric.name));
@@ -89,8 +89,17 @@ function withInterval(part, form) {
   ];
 }
 
+function differenceHeads() {
+  return [`${runs[1].name} − ${runs[0].name}`, "p", "Verdict"];
+}
+
+function differenceOf(metric) {
+  return report.comparison?.differences.find((difference) => difference.metric === metric.name);
+}
+
+/** Of a metric, or of a figure of all images. */
 function differenceCells(metric) {
-  const found = report.comparison.differences.find((difference) => difference.metric === metric.name);
+  const found = differenceOf(metric);
   if (!found) return ["–", "–", "–"];
   return [
     [
@@ -162,16 +171,18 @@ function columnTitle(column, all) {
 function groupTable(group, figures) {
   const columns = columnsOf(figures);
   const names = [...new Map(figures.map((figure) => [figure.name, figure])).values()];
+  const compared = names.some(differenceOf);
   const rows = names.map((form) => [
     [form.label, " ", arrow(form.higher_is_better)],
     ...columns.map((column) => {
       const figure = column.figures.get(form.name);
       return figure ? [withInterval(figure, figure), standardError(figure)] : "–";
     }),
+    ...(compared ? differenceCells(form) : []),
   ]);
   const notes = [...new Set(figures.map((figure) => figure.note).filter(Boolean))];
   return element("div", { class: "group" },
-    table(group, ["Figure", ...columns.map((column) => column.title)], rows),
+    table(group, ["Figure", ...columns.map((column) => column.title), ...(compared ? differenceHeads() : [])], rows),
     notes.map((note) => element("p", { class: "quiet" }, note)));
 }
 

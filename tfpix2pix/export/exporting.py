@@ -1,0 +1,129 @@
+"""A run's generator in a file of another format, checked before it appears."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfpix2pix.config import Settings
+from tfpix2pix.errors import UserError
+from tfpix2pix.export.checking import Difference, measure_difference, refuse_difference
+from tfpix2pix.export.describing import describe_run
+from tfpix2pix.export.description import FILE_NAME
+from tfpix2pix.export.formats import NETWORK_FORMATS, QUANTIZATIONS
+from tfpix2pix.export.samples import (
+    Samples,
+    calibration_images,
+    held_out_samples,
+    noise_samples,
+    open_data,
+)
+from tfpix2pix.files import folder_written_atomically
+from tfpix2pix.inference.runtimes import load_network, require
+from tfpix2pix.training.checkpoints import load_generator
+from tfpix2pix.training.datasets import RunData
+from tfpix2pix.training.run_folder import RunFolder
+
+CALIBRATION_IMAGES = 100
+
+
+@dataclasses.dataclass(frozen=True)
+class Exported:
+    """What an export wrote.
+
+    Attributes:
+        path: of the file that is opened; `tfpix2pix.json` lies beside it.
+        size: of all its files, in bytes.
+        difference: to the Keras generator.
+        no_data: why it was not checked on images of the run's data, or None.
+    """
+
+    path: Path
+    size: int
+    difference: Difference
+    no_data: str | None = None
+
+
+def export_network(
+    run_dir: str | Path,
+    output: str | Path,
+    format_name: str,
+    *,
+    checkpoint: str | int = "latest",
+    quantize: str = "float32",
+    calibration_count: int = CALIBRATION_IMAGES,
+    data: str | None = None,
+) -> Exported:
+    """Writes a run's generator, with dropout off, as a folder that appears whole or not at all.
+
+    It is answered by the format's own runtime and compared with the Keras generator first, on
+    validation inputs of the run or, where its data are gone, on noise.
+
+    Args:
+        run_dir: the run folder.
+        output: the folder to be.
+        format_name: of `NETWORK_FORMATS`.
+        checkpoint: as of `load_generator`.
+        quantize: one of the format's quantizations.
+        calibration_count: training inputs that int8 takes the ranges of values from.
+        data: where the run's data are now, if not where they were.
+
+    Raises:
+        UserError: the format's packages are missing, the folder is there already or cannot be
+            written, there is no such checkpoint, int8 has no data to calibrate on, or the answers
+            differ from the generator's by more than the format's bound.
+    """
+    output, chosen = Path(output), NETWORK_FORMATS[format_name]
+    require(chosen.modules, format_name, f"--format {format_name}")
+    if output.exists():
+        raise UserError(f"{output} is there already: choose another --output")
+    folder = RunFolder(Path(run_dir))
+    settings = folder.settings({} if data is None else {"data": data})
+    description = describe_run(run_dir, checkpoint)
+    formats, size = folder.formats(), settings.data.crop_size
+    generator = load_generator(
+        settings, folder.checkpoints, formats, checkpoint=checkpoint, dropout_at_prediction=False
+    )
+    run_data, no_data = _data_of(folder, settings, must=data is not None)
+    samples = noise_samples(formats.input, size) if run_data is None else held_out_samples(run_data)
+    calibration = None
+    if QUANTIZATIONS[quantize].is_calibrated:
+        calibration = _calibration(run_data, calibration_count, no_data)
+    with folder_written_atomically(output) as temporary:
+        file = temporary / chosen.file_name
+        chosen.write(generator, file, quantize, calibration)
+        written = sum(part.stat().st_size for part in temporary.iterdir())
+        difference = _checked(file, generator, samples, quantize)
+        (temporary / FILE_NAME).write_text(description.to_json(), encoding="utf-8")
+    return Exported(output / chosen.file_name, written, difference, no_data)
+
+
+def _checked(file: Path, generator: Any, samples: Samples, quantize: str) -> Difference:
+    difference = measure_difference(load_network(file), generator, samples)
+    chosen = QUANTIZATIONS[quantize]
+    refuse_difference(difference, chosen.bound, file.name, chosen.advice)
+    return difference
+
+
+def _data_of(
+    folder: RunFolder, settings: Settings, *, must: bool
+) -> tuple[RunData | None, str | None]:
+    """The run's data, or why there are none."""
+    if folder.awaits_pairs():
+        return None, "its weights were imported, and it has no data"
+    try:
+        return open_data(settings.data, folder.formats()), None
+    except UserError as error:
+        if must:
+            raise
+        return None, str(error)
+
+
+def _calibration(data: RunData | None, count: int, no_data: str | None) -> np.ndarray:
+    if data is None:
+        raise UserError(
+            f"int8 is calibrated on training inputs, and there are none: {no_data}. Say where they "
+            "are with --data, or choose float16"
+        )
+    return calibration_images(data, count)

@@ -1,0 +1,51 @@
+"""An exported file as what `predict` drives; no TensorFlow but for its own formats."""
+
+from pathlib import Path
+
+from tfpix2pix.errors import UserError
+from tfpix2pix.export.description import FILE_NAME, ModelDescription, read_description
+from tfpix2pix.inference.exported import ExportedTranslator, StoredTranslator
+from tfpix2pix.inference.runtimes import check_network, load_network, load_signature
+
+
+def load_exported(path: str | Path) -> StoredTranslator:
+    """The translator of what `tfpix2pix export` wrote.
+
+    Args:
+        path: a .tflite, .onnx, .xml (OpenVINO) or .keras file, or the folder of a version of a
+            SavedModel. `tfpix2pix.json` lies beside the file or in the folder.
+
+    Raises:
+        UserError: it is none of these, is damaged, has no description, or its runtime is missing.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return _of_saved_model(path)
+    network = load_network(path)
+    description = read_description(path.parent / FILE_NAME)
+    return ExportedTranslator(
+        network,
+        description.formats,
+        description.size,
+        description.input_interpolation,
+        resizes=not _is_of_crops(description),
+    )
+
+
+def _of_saved_model(version: Path) -> StoredTranslator:
+    """Images go in and come out as stored: it brings them to its size itself."""
+    check_network(version)
+    description = read_description(version / FILE_NAME)
+    if description.serving.get("dropout"):
+        raise UserError(
+            f"{version} was exported with dropout on, and takes a seed with each image: serve it, "
+            "or predict with the run"
+        )
+    formats = description.formats
+    return StoredTranslator(load_signature(version, formats.input.dtype), formats)
+
+
+def _is_of_crops(description: ModelDescription) -> bool:
+    """Whether the run was trained on crops, and so knows one scale only."""
+    resize = description.settings.get("data", {}).get("resize")
+    return resize in ("crop", "scale_width_and_crop")

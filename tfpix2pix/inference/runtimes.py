@@ -1,0 +1,215 @@
+"""Networks in files, each run by its own runtime: float32 [N, H, W, C] -> float32 [N, H, W, C'].
+
+Images are in [-1, 1]; label maps have a channel for each class. A runtime's package is imported
+when a file is opened, and TensorFlow for its own formats only.
+"""
+
+import contextlib
+import dataclasses
+import importlib.util
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfpix2pix.errors import UserError
+
+Network = Callable[[np.ndarray], np.ndarray]
+
+SAVED_MODEL_FILE = "saved_model.pb"
+
+
+@dataclasses.dataclass(frozen=True)
+class Runtime:
+    """What runs one kind of file.
+
+    Attributes:
+        load: opens a file.
+        modules: what must be installed for that.
+        extra: of this package, which installs it; none where the package itself does.
+    """
+
+    load: Callable[[Path], Network]
+    modules: tuple[str, ...] = ()
+    extra: str = ""
+
+
+def load_network(path: str | Path) -> Network:
+    """Opens an exported network: .tflite, .onnx, OpenVINO's .xml, .keras, or a SavedModel's folder.
+
+    Raises:
+        UserError: there is no such file, it is damaged or of another kind, or its runtime is not
+            installed.
+    """
+    path = Path(path)
+    return check_network(path).load(path)
+
+
+def check_network(path: Path) -> Runtime:
+    """What runs a file, or a SavedModel's folder; costs no import.
+
+    Raises:
+        UserError: there is no such file, it is of another kind, or its runtime is not installed.
+    """
+    if not path.exists():
+        raise UserError(f"there is no file or folder {path}")
+    if not is_network(path):
+        kinds = ", ".join(kind for kind in RUNTIMES if kind != SAVED_MODEL_FILE)
+        raise UserError(
+            f"{path} is no exported network: expected a file that ends in {kinds}, or the folder "
+            f"of a version of a SavedModel, which holds {SAVED_MODEL_FILE}"
+        )
+    runtime = _runtime_of(path)
+    require(runtime.modules, runtime.extra, str(path))
+    return runtime
+
+
+def is_network(path: str | Path) -> bool:
+    """Whether a path is one that `load_network` takes, by its name: costs no import."""
+    path = Path(path)
+    if path.is_dir():
+        return (path / SAVED_MODEL_FILE).exists()
+    return path.suffix.lower() in RUNTIMES
+
+
+def needs_tensorflow(path: str | Path) -> bool:
+    """Whether opening such a network imports TensorFlow."""
+    return "tensorflow" in _runtime_of(Path(path)).modules
+
+
+def _runtime_of(path: Path) -> Runtime:
+    return RUNTIMES[SAVED_MODEL_FILE if path.is_dir() else path.suffix.lower()]
+
+
+def require(modules: Sequence[str], extra: str, what: str) -> None:
+    """Refuses to go on without modules that are an extra of this package.
+
+    Args:
+        modules: that must be there.
+        extra: that installs them.
+        what: needs them.
+
+    Raises:
+        UserError: with the line that installs what is missing.
+    """
+    missing = [name for name in modules if importlib.util.find_spec(name) is None]
+    if missing:
+        raise UserError(f"{what} needs {', '.join(missing)}: pip install 'tfpix2pix[{extra}]'")
+
+
+@contextlib.contextmanager
+def _opening(path: Path, *refusals: type[Exception]) -> Iterator[None]:
+    """Turns what a runtime raises for a file that it cannot use into a `UserError` of one line."""
+    try:
+        yield
+    except refusals as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise UserError(
+            f"cannot open {path}: it is damaged, or of another kind than its name says "
+            f"({lines[-1].strip()}); export it again"
+        ) from error
+
+
+def _load_litert(path: Path) -> Network:
+    from ai_edge_litert.interpreter import Interpreter
+
+    with _opening(path, ValueError, RuntimeError):
+        interpreter = Interpreter(str(path), num_threads=os.cpu_count())
+        interpreter.allocate_tensors()
+    source, target = (
+        details[0]["index"]
+        for details in (interpreter.get_input_details(), interpreter.get_output_details())
+    )
+
+    def network(images: np.ndarray) -> np.ndarray:
+        if tuple(interpreter.get_input_details()[0]["shape"]) != images.shape:
+            interpreter.resize_tensor_input(source, images.shape)
+            interpreter.allocate_tensors()
+        interpreter.set_tensor(source, images)
+        interpreter.invoke()
+        return interpreter.get_tensor(target)
+
+    return network
+
+
+def _load_onnx(path: Path) -> Network:
+    import onnxruntime
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # what it cannot do it raises
+    # They have no base class of their own.
+    with _opening(path, state.Fail, state.InvalidGraph, state.InvalidProtobuf, state.NoModel):
+        session = onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"]
+        )
+    name = session.get_inputs()[0].name
+    return lambda images: session.run(None, {name: images})[0]
+
+
+def _load_openvino(path: Path) -> Network:
+    import openvino
+
+    # Left to itself, it computes in bfloat16 where the processor can: three digits, not seven.
+    with _opening(path, RuntimeError):
+        model = openvino.Core().compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    return lambda images: np.array(model(images)[0])
+
+
+def _load_keras(path: Path) -> Network:
+    import keras
+
+    import tfpix2pix.models  # noqa: F401  (registers its layers)
+
+    with _opening(path, ValueError, OSError):
+        model = keras.saving.load_model(path, compile=False)
+    return _called_with_floats(model, model.input_shape)
+
+
+def load_signature(version: Path, name: str) -> Network:
+    """A signature of a SavedModel, from `input_image` to `generated_image`.
+
+    Raises:
+        UserError: it cannot be opened, or has no such signature.
+    """
+    import tensorflow as tf
+
+    with _opening(version, OSError, tf.errors.OpError):
+        loaded = tf.saved_model.load(str(version))
+    if name not in loaded.signatures:
+        raise UserError(
+            f"{version} has no signature {name}: tfpix2pix did not export it, or an earlier version"
+        )
+    signature = loaded.signatures[name]
+
+    def network(images: np.ndarray) -> np.ndarray:
+        try:
+            return signature(input_image=tf.constant(images))["generated_image"].numpy()
+        except tf.errors.InvalidArgumentError as error:
+            lines = error.message.strip().splitlines()
+            raise UserError(f"the model cannot take it: {lines[0]}") from error
+
+    # A loaded model's variables live as long as the model does.
+    network.model = loaded  # type: ignore[attr-defined]
+    return network
+
+
+def _called_with_floats(model: Any, shape: tuple[int | None, ...]) -> Network:
+    import tensorflow as tf
+
+    @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32)])
+    def call(images: tf.Tensor) -> tf.Tensor:
+        return model(images, training=False)
+
+    return lambda images: call(tf.constant(images)).numpy()
+
+
+RUNTIMES = {
+    ".tflite": Runtime(_load_litert, ("ai_edge_litert",), "litert"),
+    ".onnx": Runtime(_load_onnx, ("onnxruntime",), "onnx"),
+    ".xml": Runtime(_load_openvino, ("openvino",), "openvino"),
+    ".keras": Runtime(_load_keras, ("tensorflow",)),
+    SAVED_MODEL_FILE: Runtime(lambda path: load_signature(path, "generate"), ("tensorflow",)),
+}
