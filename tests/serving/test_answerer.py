@@ -279,6 +279,8 @@ def test_another_model_is_told(server):
     assert "found x -> y" in refusal(server.address)
     server.signature = ("input_image", "generated_image")
     assert "takes arrays, not files" in refusal(server.address)
+    server.signature = ("image_bytes", "seed", "generated_image_bytes")
+    assert "was exported with --dropout" in refusal(server.address)
 
 
 def test_no_server_is_told_at_once(server):
