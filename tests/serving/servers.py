@@ -126,9 +126,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.answer(200, {"model_version_status": [version]})
         if not double.has_signature():
             return self.answer(405, {"error": "no such route"})
-        inputs, outputs = double.signature
+        *inputs, output = double.signature
         tensor = {"dtype": "DT_STRING", "tensor_shape": {"dim": [{"size": "-1", "name": ""}]}}
-        found = {"inputs": {inputs: tensor}, "outputs": {outputs: tensor}, "method_name": "predict"}
+        found = {"inputs": dict.fromkeys(inputs, tensor), "outputs": {output: tensor}}
         signatures = {"signature_def": {"serving_default": found}}
         return self.answer(200, {"metadata": {"signature_def": signatures}})
 
@@ -164,11 +164,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send(status, json.dumps(plain, indent=4).encode())
 
     def send(self, status, body, missing=0):
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body) + missing))
-        self.end_headers()
-        self.wfile.write(body)
         self.close_connection = bool(missing)
+        with contextlib.suppress(OSError):  # the client may have given up
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body) + missing))
+            self.end_headers()
+            self.wfile.write(body)
 
     def log_message(self, *args):
         pass
@@ -225,9 +226,10 @@ class Grpc(
         signatures = get_model_metadata_pb2.SignatureDefMap()
         found = signatures.signature_def["serving_default"]
         tensor = meta_graph_pb2.TensorInfo(dtype=7)
-        inputs, outputs = self.signature
-        found.inputs[inputs].CopyFrom(tensor)
-        found.outputs[outputs].CopyFrom(tensor)
+        *inputs, output = self.signature
+        for name in inputs:
+            found.inputs[name].CopyFrom(tensor)
+        found.outputs[output].CopyFrom(tensor)
         response = get_model_metadata_pb2.GetModelMetadataResponse()
         (field,) = request.metadata_field
         response.metadata[field].Pack(signatures)

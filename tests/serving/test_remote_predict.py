@@ -15,7 +15,9 @@ from PIL import Image
 from tfpix2pix.cli import main as cli
 from tfpix2pix.data.formats import ImageFormat, PairFormat
 from tfpix2pix.data.reading import read_image
-from tfpix2pix.export.savedmodel import export_savedmodel
+from tfpix2pix.export.savedmodel import export_savedmodel, write_savedmodel
+from tfpix2pix.inference.fitting import Fitting
+from tfpix2pix.inference.served import ServedModel
 from tfpix2pix.inference.translator import Translator, load_translator
 from tfpix2pix.models import unet_generator
 from tfpix2pix.serving.address import parse_address
@@ -55,7 +57,7 @@ def asking(server):
 @pytest.fixture(scope="module")
 def model(run_dir, tmp_path_factory):
     exports = tmp_path_factory.mktemp("exports")
-    return as_model(export_savedmodel(load_translator(run_dir), exports / "facades"))
+    return as_model(export_savedmodel(run_dir, exports / "facades"))
 
 
 @pytest.fixture(scope="module")
@@ -110,14 +112,17 @@ def test_answers_have_the_bytes_of_the_runs_own_graph(server, model, run_dir, ph
 def test_16_bits_stay_16_bits(server, tmp_path):
     gray = ImageFormat(channels=1, dtype="uint16", value_range=(0.0, 65535.0))
     generator = unet_generator(32, base_filters=2, input_channels=1, output_channels=1)
-    translator = Translator(generator, formats=PairFormat(gray, gray))
-    server.model = as_model(export_savedmodel(translator, tmp_path / "exports"))
+    formats = PairFormat(gray, gray)
+    served = ServedModel(generator, Fitting((32, 32), formats=formats))
+    server.model = as_model(write_savedmodel(served, tmp_path / "exports"))
     pixels = np.random.default_rng(0).integers(0, 65536, (32, 32), np.uint16)
     (tmp_path / "a.png").write_bytes(imagecodecs.png_encode(pixels))
     tifffile.imwrite(tmp_path / "b.tif", pixels)
     with asking(server) as remote:
         png, tiff = remote.answers([tmp_path / "a.png", tmp_path / "b.tif"])
-    answer = translator.translate_images(pixels[np.newaxis, ..., np.newaxis])["generated_image"]
+    answer = Translator(generator, formats=formats).translate_images(
+        pixels[np.newaxis, ..., np.newaxis]
+    )["generated_image"]
     for found in (png, tiff):
         decoded = imagecodecs.png_decode(found.content)
         assert decoded.dtype == np.uint16

@@ -18,7 +18,7 @@ def in_order(
     function: Callable[[T], R],
     items: Iterable[T],
     ahead: int,
-    size: Callable[[R], int] = lambda _: 0,
+    size: Callable[[R], int] | None = None,
     budget: int = 1,
 ) -> Iterator[R]:
     """As `map`, in the pool's threads, but with at most `ahead` items under way.
@@ -28,18 +28,20 @@ def in_order(
         function: of one item. What it raises is raised here, in its turn.
         items: iterated in the caller's thread, no further than needed.
         ahead: how many may be under way, or done and not yet asked for.
-        size: of a result, in bytes. The first item goes alone; after it no more are under way
-            than would fill `budget` if all were as large as the largest so far, but at least one.
+        size: of a result, in bytes, where it matters: then the first item goes alone, and after it
+            no more are under way than would fill `budget` if all were as large as the largest so
+            far, but at least one.
         budget: in bytes.
     """
     waiting: collections.deque[Future[R]] = collections.deque()
-    largest: int | None = None
+    largest = 0 if size is None else None
     try:
         for item in items:
             waiting.append(pool.submit(function, item))
             while waiting and len(waiting) >= _allowed(ahead, largest, budget):
                 result = waiting.popleft().result()
-                largest = max(largest or 0, size(result))
+                if size is not None:
+                    largest = max(largest or 0, size(result))
                 yield result
         while waiting:
             yield waiting.popleft().result()

@@ -56,7 +56,9 @@ class RestClient:
         try:
             # KServe, which speaks alike, tells neither states nor signatures.
             states = status.get("model_version_status")
-            version = states and available_version(self._address, [_state(s) for s in states])
+            version = None
+            if states is not None:
+                version = available_version(self._address, [_state(state) for state in states])
             metadata = self._told("/metadata", NO_METADATA)
             if metadata is None:
                 return version

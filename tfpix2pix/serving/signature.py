@@ -65,8 +65,13 @@ def check_signature(address: Address, inputs: Collection[str], outputs: Collecti
         return
     if found == ({"input_image"}, {"generated_image"}):
         raise UserError(
-            f"{address} takes arrays, not files, as exports of runs on floats, on more than four "
-            "channels or on crops do: predict with the run itself"
+            f"{address} takes arrays, not files, as exports of runs on floats or on more than "
+            "four channels do: predict with the run itself"
+        )
+    if found == ({IMAGE_BYTES, "seed"}, {GENERATED_IMAGE_BYTES}):
+        raise UserError(
+            f"{address} was exported with --dropout, and asks for a seed with each image, which is "
+            "not sent: serve an export without --dropout, or predict with the run and --seed"
         )
     shown = [", ".join(sorted(names)) or "nothing" for names in found]
     raise UserError(
