@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from c_loader import LoaderError, run_in_c_loader, serve_in_c_loader
+from tensorflow_serving.apis import prediction_log_pb2
 
 from tests.data.claiming_png import claiming_png
 from tfpix2pix.data.encoding import encode_image
@@ -197,7 +198,6 @@ def read_records(path):
 
 
 def test_the_warmup_requests_are_read_by_tensorflow_servings_own_messages(exported, generator):
-    prediction_log_pb2 = pytest.importorskip("tensorflow_serving.apis.prediction_log_pb2")
     path = exported / "assets.extra" / "tf_serving_warmup_requests"
     logs = [prediction_log_pb2.PredictionLog.FromString(record) for record in read_records(path)]
     requests = [log.predict_log.request for log in logs]

@@ -1,8 +1,16 @@
 """PredictRequests over gRPC on loopback, with TensorFlow Serving's own messages."""
 
+import grpc
 import numpy as np
 import pytest
 import tensorflow as tf
+from serving_double import serving
+from tensorflow_serving.apis import (
+    get_model_metadata_pb2,
+    predict_pb2,
+    prediction_log_pb2,
+    prediction_service_pb2_grpc,
+)
 
 from tests.data.claiming_png import claiming_png
 from tfpix2pix.data.encoding import encode_image
@@ -11,17 +19,6 @@ from tfpix2pix.export.savedmodel import write_savedmodel
 from tfpix2pix.inference.served import ServedModel
 from tfpix2pix.inference.translator import Translator
 from tfpix2pix.models import unet_generator
-
-grpc = pytest.importorskip("grpc")
-apis = pytest.importorskip("tensorflow_serving.apis")
-
-from serving_double import serving  # noqa: E402
-from tensorflow_serving.apis import (  # noqa: E402
-    get_model_metadata_pb2,
-    predict_pb2,
-    prediction_log_pb2,
-    prediction_service_pb2_grpc,
-)
 
 SIZE = 16
 
