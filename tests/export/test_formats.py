@@ -145,14 +145,15 @@ def stored_types(path):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("quantize", "stored", "share"),
-    [("float16", np.float16, 0.6), ("int8", np.int8, 0.4), ("int8_full", np.int8, 0.4)],
+    [("float16", np.float16, 0.4), ("int8", np.int8, 0.5), ("int8_full", np.int8, 0.5)],
 )
-def test_quantized_files_are_small_and_near(quantize, stored, share, exported):
+def test_quantized_files_are_small_and_near(quantize, stored, share, exported, generator):
     found, plain = exported("litert", quantize), exported("litert")
     types, ends = stored_types(found.path)
     assert stored in types
     assert ends == [np.float32, np.float32]
-    assert found.size < share * plain.size
+    # Of the weights alone: in so small a network the graph itself is large.
+    assert plain.size - found.size > share * 4 * generator.count_params()
     bound = QUANTIZATIONS[quantize].bound
     assert plain.difference.mean < found.difference.mean <= bound.mean
     assert found.difference.largest <= bound.largest
@@ -160,10 +161,12 @@ def test_quantized_files_are_small_and_near(quantize, stored, share, exported):
 
 @pytest.mark.slow
 def test_int8_keeps_the_normalisation_in_float(exported):
-    from ai_edge_litert.interpreter import Interpreter
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES  # whose operations have names
 
     def inputs_of(path, operation):
-        interpreter = Interpreter(str(path), experimental_op_resolver_type=2)
+        interpreter = Interpreter(str(path), experimental_op_resolver_type=plain)
         types = {d["index"]: d["dtype"] for d in interpreter.get_tensor_details()}
         found = [op for op in interpreter._get_ops_details() if op["op_name"] == operation]
         return {types[op["inputs"][0]] for op in found}

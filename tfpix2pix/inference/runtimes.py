@@ -188,8 +188,9 @@ def load_signature(version: Path, name: str) -> Network:
         try:
             return signature(input_image=tf.constant(images))["generated_image"].numpy()
         except tf.errors.InvalidArgumentError as error:
-            lines = error.message.strip().splitlines()
-            raise UserError(f"the model cannot take it: {lines[0]}") from error
+            # The reason stands after the stack of the graph, before the name of its node.
+            lines = error.message.split("[[")[0].split("[Op:")[0].strip().splitlines()
+            raise UserError(f"the model cannot take it: {lines[-1].strip()}") from error
 
     # A loaded model's variables live as long as the model does.
     network.model = loaded  # type: ignore[attr-defined]
