@@ -13,9 +13,9 @@ from tfpix2pix.export.checking import Difference, measure_difference
 from tfpix2pix.export.exporting import export_network
 from tfpix2pix.export.formats import NETWORK_FORMATS
 from tfpix2pix.export.samples import Samples, noise_samples
-from tfpix2pix.export.savedmodel import export_savedmodel
+from tfpix2pix.export.savedmodel import write_savedmodel
 from tfpix2pix.inference.runtimes import load_network
-from tfpix2pix.inference.translator import Translator
+from tfpix2pix.inference.served import ServedModel
 from tfpix2pix.models import unet_generator
 
 SIZE = 256
@@ -102,7 +102,7 @@ def _quantizations() -> list[tuple[str, str, str]]:
 
 def _written(generator: keras.Model, calibration: np.ndarray, folder: Path) -> dict[str, Path]:
     """The files by name, each in a folder of that name."""
-    files = {SAVEDMODEL: export_savedmodel(Translator(generator), folder / SAVEDMODEL)}
+    files = {SAVEDMODEL: write_savedmodel(ServedModel(generator), folder / SAVEDMODEL)}
     for name, format_name, quantize in _quantizations():
         (folder / name).mkdir()
         chosen = NETWORK_FORMATS[format_name]
