@@ -8,17 +8,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tfpix2pix.cli.predict_checks import check_noise, check_samples, tiling_of
 from tfpix2pix.cli.quiet import tensorflow_imported_quietly
 from tfpix2pix.cli.runs import refuse_flags_of_runs, settings_of_run
 from tfpix2pix.cli.server import check_server_flags, connect_to_server
-from tfpix2pix.config import Settings, dump_settings
-from tfpix2pix.errors import SettingsError
+from tfpix2pix.config import dump_settings
 
 if TYPE_CHECKING:
     from tfpix2pix.inference.answering import ArrayTranslator
     from tfpix2pix.inference.files import FileTranslator
     from tfpix2pix.inference.jobs import Jobs, Prediction
-    from tfpix2pix.inference.tiling import Tiling
 
 # Of a folder that is given with --fixed-statistics.
 STATISTICS_IMAGES = 16
@@ -61,8 +60,8 @@ def _of_run(arguments: argparse.Namespace) -> Predictor:
 
     # Whatever can be said without TensorFlow is said before its slow import.
     settings = settings_of_run(arguments.run_dir, arguments.checkpoint)
-    tiling = _tiling(arguments, settings)
-    _check_samples(arguments, settings)
+    tiling = tiling_of(arguments, settings)
+    check_samples(arguments, settings)
     frames = []
     if arguments.fixed_statistics is not None:
         frames = some_images(arguments.fixed_statistics, STATISTICS_IMAGES, "--fixed-statistics")
@@ -76,7 +75,7 @@ def _of_run(arguments: argparse.Namespace) -> Predictor:
         statistics_of=frames,
         seed=arguments.seed or 0,
     )
-    _check_noise(arguments, translator.draws)
+    check_noise(arguments, translator.draws)
     path, _ = find_checkpoint(RunFolder(arguments.run_dir).checkpoints, arguments.checkpoint)
     made_by = {
         "run": str(arguments.run_dir.resolve()),
@@ -135,68 +134,3 @@ def _streamed(
 
     answerer = StreamingAnswerer(translator, batch_size or 1)
     return lambda jobs: predict_files(answerer, jobs)
-
-
-def _tiling(arguments: argparse.Namespace, settings: Settings) -> "Tiling | None":
-    """How images are answered at their own size; None where they are resized.
-
-    Raises:
-        SettingsError: options that do not fit each other, or the run.
-    """
-    from tfpix2pix.inference.tiling import (
-        answers_at_own_size,
-        check_image_statistics,
-        choose_tiling,
-    )
-
-    if arguments.statistics is not None:
-        check_image_statistics(settings, "--statistics")
-    if arguments.fixed_statistics is not None:
-        check_image_statistics(settings, "--fixed-statistics")
-        if arguments.statistics is not None:
-            raise SettingsError(
-                "--fixed-statistics gives the norms their statistics already: leave --statistics "
-                "out"
-            )
-    if not answers_at_own_size(settings, arguments.size):
-        for name in ("whole_up_to", "window", "overlap", "statistics"):
-            if getattr(arguments, name) is not None:
-                raise SettingsError(
-                    f"--{name.replace('_', '-')} is about answers at the images' own size: give "
-                    "--size own too, or leave it out"
-                )
-        return None
-    return choose_tiling(
-        settings,
-        arguments.whole_up_to,
-        arguments.window,
-        arguments.overlap,
-        arguments.statistics or "image",
-    )
-
-
-def _check_samples(arguments: argparse.Namespace, settings: Settings) -> None:
-    """Refuses options that do not go with samples."""
-    if arguments.samples is None:
-        return
-    if settings.data.target_encoding == "labels":
-        raise SettingsError(
-            "--samples: this run answers with label maps, which have no mean and no deviation; "
-            "leave --samples out"
-        )
-    if arguments.batch_size is not None:
-        raise SettingsError("--batch-size: samples are drawn one by one; leave it out")
-
-
-def _check_noise(arguments: argparse.Namespace, draws: bool) -> None:
-    """Refuses options about dropout where there is none."""
-    if arguments.samples is not None and not draws:
-        raise SettingsError(
-            "--samples: the generator of this run has no dropout, so all its answers to an image "
-            "are the same; leave --samples out"
-        )
-    if arguments.seed is not None and not draws:
-        raise SettingsError(
-            "--seed is of dropout, which is off in this run's answers: give --samples too, or "
-            "leave it out"
-        )

@@ -19,7 +19,7 @@ from tfpix2pix.data.pipeline import scaled_size
 from tfpix2pix.data.reading import SUFFIXES, TENSORFLOW_SUFFIXES, conform, read_image
 from tfpix2pix.errors import UserError
 from tfpix2pix.inference.own_size import OwnSize, measurer, with_statistics
-from tfpix2pix.inference.tiling import Tiling, own_multiple, smallest_own_side
+from tfpix2pix.inference.tiling import Tiling, choose_tiling, own_multiple, smallest_own_side
 from tfpix2pix.inference.translator import Translator, load_run_generator
 from tfpix2pix.models.statistics import Statistics, pooled
 from tfpix2pix.training.run_folder import RunFolder
@@ -71,6 +71,14 @@ class FileTranslator:
     def draws(self) -> bool:
         """Whether dropout is on, so that answers depend on a seed."""
         return self._translator.draws
+
+    def __call__(self, source: Path) -> bytes:
+        """The encoded answer to one file.
+
+        Raises:
+            as `read` and `translate` do.
+        """
+        return self.encode(self.translate(self.read(source)[np.newaxis])[0])
 
     def read(self, source: Path) -> np.ndarray:
         """A file as the network takes it: [H, W, C] of the inputs' stored type.
@@ -165,8 +173,8 @@ def load_file_translator(
         run_dir: the run folder.
         checkpoint: as of `load_translator`.
         dropout_at_prediction: whether dropout stays on; default: as the run's settings say.
-        tiling: for answers at each image's own size; None: at the size that the run was trained
-            at.
+        tiling: for answers at each image's own size; default: none for runs on whole images,
+            which answer at the size they were trained at, else that of `choose_tiling`.
         statistics_of: images whose statistics the norms take for all images; default: those of
             each image.
         seed: of dropout where it is on.
@@ -184,6 +192,8 @@ def load_file_translator(
     folder = RunFolder(Path(run_dir))
     settings, formats = folder.settings(), folder.formats()
     generator, interpolation = load(), settings.data.input_interpolation
+    if tiling is None and settings.data.crops_each_pair:
+        tiling = choose_tiling(settings)
 
     def translator(statistics: Statistics | None = None) -> FileTranslator:
         own_scale = None
