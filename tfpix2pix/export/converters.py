@@ -7,9 +7,10 @@ any N and the H and W of the generator.
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 # What a normalisation computes with. Its statistics are each image's own, so that their range is
 # wide: in 8 bits they lose most of it, and the whole answer with them.
@@ -32,11 +33,13 @@ def with_plain_convolutions(generator: Any) -> Any:
 
     clone = keras.models.clone_model(generator, clone_function=plain)
     clone.set_weights(generator.get_weights())
-    clone(np.zeros((1, *clone.input_shape[1:]), np.float32))  # Keras exports what has been called
+    clone(keras.ops.zeros((1, *clone.input_shape[1:])))  # Keras exports what has been called
     return clone
 
 
-def write_litert(generator: Any, path: Path, quantize: str, calibration: np.ndarray | None) -> None:
+def write_litert(
+    generator: Any, path: Path, quantize: str, calibration: "np.ndarray | None"
+) -> None:
     """Writes a .tflite file of LiteRT's built-in operations alone.
 
     Args:
@@ -65,12 +68,12 @@ def write_litert(generator: Any, path: Path, quantize: str, calibration: np.ndar
     model.export(path, format="litert", verbose=False, target_spec=target, **options)
 
 
-def _one_by_one(calibration: np.ndarray | None) -> Any:
+def _one_by_one(calibration: "np.ndarray | None") -> Any:
     assert calibration is not None, "given with int8"
 
-    def images() -> Iterator[list[np.ndarray]]:
+    def images() -> "Iterator[list[np.ndarray]]":
         for image in calibration:
-            yield [image[np.newaxis]]
+            yield [image[None]]
 
     return images
 

@@ -3,11 +3,12 @@
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from tfpix2pix.export import converters
+
+if TYPE_CHECKING:
+    import numpy as np
 
 # One gray level of 8 bits, where black is -1 and white is 1.
 GRAY_LEVEL = 2 / 255
@@ -82,7 +83,7 @@ class NetworkFormat:
 
     file_name: str
     modules: tuple[str, ...]
-    write: Callable[[Any, Path, str, np.ndarray | None], None]
+    write: Callable[[Any, Path, str, "np.ndarray | None"], None]
     quantizations: tuple[str, ...] = ("float32",)
 
 
