@@ -1,20 +1,15 @@
 """How an image of any size is brought to what a network takes, and its answer back: in a graph."""
 
 import dataclasses
-import math
 
 import tensorflow as tf
 
-from tfpix2pix.config import Settings
-from tfpix2pix.config.network_sizes import size_multiple, smallest_side
 from tfpix2pix.config.types import Interpolation, SizeHandling
 from tfpix2pix.data import images
 from tfpix2pix.data.formats import RGB_PAIRS, ImageFormat, PairFormat
 from tfpix2pix.data.headers import refuse_large
 from tfpix2pix.data.pipeline import scaled_size
-
-# Sizes are rounded up to multiples of this at least, as those that `predict` builds networks for.
-LEAST_MULTIPLE = 64
+from tfpix2pix.inference.tiling import LEAST_MULTIPLE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,13 +110,6 @@ def mirrored_on(image: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
         index = tf.where(has_line, tf.minimum(place, last), back_and_forth)
         image = tf.gather(image, index, axis=axis)
     return image
-
-
-def own_sizes(settings: Settings) -> tuple[int, int]:
-    """The multiple that images at their own size are padded to, and their smallest side."""
-    networks = settings.model, settings.data.crop_size
-    multiple = math.lcm(size_multiple(*networks), LEAST_MULTIPLE)
-    return multiple, max(1, smallest_side(*networks) - multiple + 1)
 
 
 def _method(image_format: ImageFormat, interpolation: Interpolation) -> Interpolation:

@@ -19,8 +19,9 @@ from tfpix2pix.data.encoding import PNG, image_suffix
 from tfpix2pix.data.formats import PairFormat
 from tfpix2pix.data.headers import header_size, refuse_large
 from tfpix2pix.errors import SettingsError
-from tfpix2pix.inference.fitting import Fitting, own_sizes
+from tfpix2pix.inference.fitting import Fitting
 from tfpix2pix.inference.prediction_seeds import seed_words
+from tfpix2pix.inference.tiling import own_multiple, smallest_own_side
 from tfpix2pix.inference.translator import drawing_layers, load_run_generator
 from tfpix2pix.models import Dropout
 from tfpix2pix.models.any_size import at_any_size
@@ -233,8 +234,10 @@ def fitting_of(settings: Settings, formats: PairFormat, options: ServingOptions)
         )
     extra: dict[str, Any] = {}
     if handling == "pad":
-        multiple, least = own_sizes(settings)
-        extra = {"multiple": multiple, "smallest_side": least}
+        extra = {
+            "multiple": own_multiple(settings),
+            "smallest_side": smallest_own_side(settings),
+        }
         if data.resize == "scale_width_and_crop":
             extra["scaled_width"] = data.load_size[1]
     return Fitting(
