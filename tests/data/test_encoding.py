@@ -19,7 +19,7 @@ def noise(*shape, dtype="uint8"):
     return generator.integers(0, np.iinfo(dtype).max, shape, dtype, endpoint=True)
 
 
-SIZES = [(12, 20), (1, 20), (20, 1), (1, 1), (3, 3), (70, 50)]
+SIZES = [(12, 20), (1, 20), (20, 1), (1, 1), (1000, 1), (3, 3), (70, 50)]
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)

@@ -59,7 +59,11 @@ def encode_image(pixels: np.ndarray, tags: Sequence[TiffTag] = ()) -> tuple[byte
 def _encode_png(pixels: np.ndarray) -> bytes:
     import imagecodecs
 
-    return bytes(imagecodecs.png_encode(pixels, level=COMPRESSION_LEVEL))
+    # A row has a byte more than its pixels, which imagecodecs makes no room for: narrow noise would
+    # not fit. What cannot be compressed grows by less than a hundredth, and the file has a header.
+    rows = pixels.nbytes + len(pixels)
+    room = rows + rows // 64 + 1024
+    return bytes(imagecodecs.png_encode(pixels, level=COMPRESSION_LEVEL, out=room))
 
 
 def _encode_tiff(pixels: np.ndarray, tags: Sequence[TiffTag]) -> bytes:
