@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
+from pretended import pretend_checkpoints
 
 from tfpix2pix.cli import main as cli
 from tfpix2pix.data.images import decode_image, from_network_range, resize, to_network_range
@@ -227,14 +228,9 @@ def test_help_and_wrong_arguments_do_not_import_tensorflow(arguments):
 @pytest.mark.parametrize("command", ["predict", "evaluate", "export"])
 def test_a_checkpoint_that_is_not_there_is_said_without_tensorflow(command, tmp_path):
     run = RunFolder(tmp_path / "run")
-    run.checkpoints.mkdir(parents=True)
+    pretend_checkpoints(run, 2, 4, 6)
     run.config.write_text("train: {steps: 6}\n")
-    kept = ["step-4", "step-6"]
-    lines = [f'model_checkpoint_path: "{kept[-1]}"']
-    lines += [f'all_model_checkpoint_paths: "{name}"' for name in ("step-2", *kept)]
-    (run.checkpoints / "checkpoint").write_text("\n".join(lines))
-    for name in kept:
-        (run.checkpoints / f"{name}.index").touch()
+    (run.checkpoints / "step-2.index").unlink()
     program = (
         "import sys; from tfpix2pix.cli.main import main; status = main(sys.argv[1:]); "
         "sys.exit(status if 'tensorflow' not in sys.modules else 'TensorFlow was imported')"

@@ -6,9 +6,10 @@ import os
 import numpy as np
 import pytest
 from PIL import Image
+from pretended import pretend_checkpoints
 
 from tfpix2pix.cli import main as cli
-from tfpix2pix.cli import predict as command
+from tfpix2pix.cli import predictors
 from tfpix2pix.config import dump_settings, resolve
 from tfpix2pix.data.formats import RGB_PAIRS
 from tfpix2pix.files import write_atomically
@@ -65,7 +66,7 @@ def test_a_stopped_call_goes_on_and_ends_as_one_never_stopped(
 ):
     whole, output = tmp_path / "whole", tmp_path / "out"
     assert predict(run_dir, photos, whole) == 0
-    real = command._predictions
+    real = predictors._predictions
 
     def stopping(*given):
         def predictions(jobs):
@@ -76,7 +77,7 @@ def test_a_stopped_call_goes_on_and_ends_as_one_never_stopped(
 
     capsys.readouterr()
     with monkeypatch.context() as patch:
-        patch.setattr(command, "_predictions", stopping)
+        patch.setattr(predictors, "_predictions", stopping)
         assert predict(run_dir, photos, output) == 130
     shown = capsys.readouterr().err
     assert f"stopped: 2 of 6 are in {output}; the same command with --resume goes on" in shown
@@ -189,11 +190,12 @@ def test_wrong_arguments_are_refused_before_tensorflow_is_imported(
     settings, flags, message, photos, tmp_path, capsys, monkeypatch
 ):
     run = write_settings(tmp_path / "run", **settings)
+    pretend_checkpoints(run, 1)
 
     def not_wanted():
         raise AssertionError("TensorFlow is not needed to see that")
 
-    monkeypatch.setattr(command, "tensorflow_imported_quietly", not_wanted)
+    monkeypatch.setattr(predictors, "tensorflow_imported_quietly", not_wanted)
     assert predict(run.path, photos, tmp_path / "out", *flags) in (1, 2)
     shown = capsys.readouterr()
     assert message in shown.err
