@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -101,6 +102,16 @@ def test_going_on_with_other_options_is_refused(run_dir, photos, tmp_path, capsy
     assert predict(run_dir, photos, output, "--resume", "--size", "own") == 1
     assert "made otherwise (tiling None, now {" in capsys.readouterr().err
     assert json.loads((output / "predict.json").read_text())["step"] == 0
+
+
+def test_going_on_with_another_folder_of_the_same_names_is_refused(
+    run_dir, photos, tmp_path, capsys
+):
+    other, output = tmp_path / "other", tmp_path / "out"
+    shutil.copytree(photos, other)
+    assert predict(run_dir, photos, output) == 0
+    assert predict(run_dir, other, output, "--resume") == 1
+    assert f"inputs ['{photos}'], now ['{other}']" in capsys.readouterr().err
 
 
 def test_batches_change_no_more_than_the_rounding(run_dir, photos, tmp_path):

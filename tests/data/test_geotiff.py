@@ -55,3 +55,10 @@ def test_files_without_a_place_change_nothing(tmp_path):
     answer, _ = encode_image(ANSWER)
     assert with_place_of(source(tmp_path, tags=VALUES), answer) == answer
     assert with_place_of(tmp_path / "photo.png", answer) == answer
+
+
+def test_names_of_places_may_have_any_letters(tmp_path):
+    name = "R\u00e9union 92|".encode() + b"\0"
+    tags = PLACE | {34737: (2, len(name), name)}
+    content = with_place_of(source(tmp_path, tags=tags), encode_image(ANSWER)[0])
+    assert name.rstrip(b"\0") in content

@@ -10,7 +10,7 @@ from tfpix2pix.data.formats import ImageFormat, PairFormat
 from tfpix2pix.data.reading import read_image
 from tfpix2pix.errors import UserError
 from tfpix2pix.export.description import FILE_NAME, ModelDescription
-from tfpix2pix.export.loading import load_exported
+from tfpix2pix.export.loading import find_exported, load_exported
 from tfpix2pix.inference import runtimes
 from tfpix2pix.inference.exported import ExportedTranslator
 from tfpix2pix.inference.runtimes import is_network, load_network, needs_tensorflow
@@ -194,3 +194,20 @@ def test_other_saved_models_are_refused(saved_model, tmp_path):
     (tmp_path / FILE_NAME).write_text(ModelDescription(PairFormat(), (4, 4)).to_json())
     with pytest.raises(UserError, match=r"cannot open .* damaged, or of another kind"):
         load_exported(tmp_path)
+
+
+def test_an_export_is_found_at_or_in_its_folder(tmp_path):
+    (tmp_path / "onnx").mkdir()
+    (tmp_path / "onnx" / "model.onnx").touch()
+    for version in ("9", "10", "11"):
+        (tmp_path / "served" / version).mkdir(parents=True)
+        if version != "11":
+            (tmp_path / "served" / version / "saved_model.pb").touch()
+    (tmp_path / "run").mkdir()
+    found = {name: find_exported(tmp_path / name) for name in ("onnx", "served", "run")}
+    assert found == {
+        "onnx": tmp_path / "onnx" / "model.onnx",
+        "served": tmp_path / "served" / "10",
+        "run": None,
+    }
+    assert find_exported(tmp_path / "gone.tflite") == tmp_path / "gone.tflite"

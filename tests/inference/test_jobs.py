@@ -93,6 +93,19 @@ def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
     )
 
 
+def test_links_to_nothing_and_loops_are_named(tmp_path):
+    folder = touch(tmp_path / "in", "1.png")
+    (folder / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    (folder / "loop.png").symlink_to(folder / "loop.png")
+    jobs, failures = find_jobs([folder, tmp_path / ("long" * 99)], tmp_path / "out")
+    assert [job.source.name for job in jobs] == ["1.png"]
+    assert [(f.source.name, f.failure) for f in failures[:2]] == [
+        ("gone.png", "a link to nothing"),
+        ("loop.png", "a link to nothing"),
+    ]
+    assert failures[2].failure == "there is no such file or folder"
+
+
 def test_many_jobs_take_little(tmp_path):
     folder = touch(tmp_path, *(f"{number % 7}/{number:06}.jpg" for number in range(3000)))
 

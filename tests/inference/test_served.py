@@ -105,11 +105,19 @@ def test_resize_gives_the_fixed_answer_at_the_images_size(models):
         assert generated(models["resize"], image / np.float32(127.5) - 1).shape[1:3] == shape
 
 
+def mirrored(image, size):
+    """As `predict` does; numpy cannot mirror a single pixel, which is repeated."""
+    for axis in (0, 1):
+        side = image.shape[axis]
+        places = np.pad(np.arange(side), (0, size[axis] - side), "reflect" if side > 1 else "edge")
+        image = np.take(image, places, axis)
+    return image
+
+
 def test_pad_answers_to_the_mirrored_image_and_cuts_back(models, generator):
     for height, width in SHAPES:
         image = picture(height, width)
-        mode = "reflect" if min(height, width) > 1 else "edge"
-        padded = np.pad(image, [(0, -height % 16), (0, -width % 16), (0, 0)], mode)
+        padded = mirrored(image, (height + -height % 16, width + -width % 16))
         network = unet_generator(padded.shape[:2], base_filters=4, depth=4)
         network.set_weights(generator.get_weights())
         expected = Translator(network).translate_images(tf.constant(padded[np.newaxis]))
@@ -121,8 +129,7 @@ def test_pad_answers_to_the_mirrored_image_and_cuts_back(models, generator):
 @pytest.mark.parametrize("shape", [(5, 3), (2, 2), (1, 4), (4, 1), (1, 1), (16, 32)])
 def test_images_are_mirrored_on_as_by_numpy(shape):
     image = picture(*shape)
-    mode = "reflect" if min(shape) > 1 else "edge"
-    expected = np.pad(image, [(0, 16 - shape[0]), (0, 32 - shape[1]), (0, 0)], mode)
+    expected = mirrored(image, (16, 32))
     np.testing.assert_array_equal(mirrored_on(tf.constant(image), tf.constant([16, 32])), expected)
 
 
@@ -277,3 +284,10 @@ def test_runs_on_crops_pad_and_others_answer_at_their_size():
         SettingsError, match="--size-handling resize: this run was trained on crops"
     ):
         fitting_of(crops, RGB_PAIRS, ServingOptions("resize"))
+
+
+def test_a_limit_below_the_networks_own_size_is_refused():
+    settings = resolve(flags={"crop_size": 256})
+    options = ServingOptions(max_megapixels=0.05)
+    with pytest.raises(SettingsError, match=r"own size, 256x256, have 0.0655"):
+        fitting_of(settings, RGB_PAIRS, options)

@@ -3,6 +3,7 @@
 import itertools
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from tfpix2pix.errors import UserError
 from tfpix2pix.inference import streaming
 from tfpix2pix.inference.predict import Job, predict_files
 from tfpix2pix.inference.streaming import StreamingAnswerer
+from tfpix2pix.inference.threads import in_order
 
 
 class Doubling:
@@ -158,3 +160,24 @@ def test_a_stop_leaves_whole_files_alone(tmp_path):
     for path in tmp_path.iterdir():
         assert path.read_text() == str(2 * (20 + int(path.stem)))
     assert len(list(tmp_path.iterdir())) <= 100
+
+
+def test_large_images_after_small_ones_are_held_by_their_bytes():
+    held = most = 0
+
+    def read(nbytes):
+        nonlocal held, most
+        with lock:
+            held += nbytes
+            most = max(most, held)
+        return nbytes
+
+    lock = threading.Lock()
+    sizes = [1] * 100 + [1000] * 50
+    with ThreadPoolExecutor(2) as pool:
+        for nbytes in in_order(pool, read, sizes, 64, lambda size: size, 3000):
+            time.sleep(0.001)  # so that what is read ahead is done
+            with lock:
+                held -= nbytes
+    # Three, one more for each thread that began before the first was done, and one given on.
+    assert most <= 1000 * (3 + 2 + 1)

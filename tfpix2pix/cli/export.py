@@ -128,6 +128,11 @@ def _export_savedmodel(arguments: argparse.Namespace) -> None:
     with tensorflow_imported_quietly():
         from tfpix2pix.export.savedmodel import export_savedmodel
 
+    settings = settings_of_run(arguments.run_dir, arguments.checkpoint)
+    if settings.model.dropout_at_prediction and not arguments.dropout:
+        print(
+            "dropout is off in the export, and on in this run's own answers: --dropout leaves it on"
+        )
     version = export_savedmodel(
         arguments.run_dir,
         arguments.output,

@@ -97,7 +97,7 @@ def _add_size_arguments(parser: argparse.ArgumentParser) -> None:
         type=positive,
         metavar="MP",
         help="at its own size, an image of up to so many megapixels is answered whole, a larger "
-        "one in tiles [4]",
+        "one in tiles [4.2]",
     )
     parser.add_argument(
         "--window",
@@ -161,6 +161,9 @@ def _to_do(arguments: argparse.Namespace, jobs: "Jobs", made_by: dict[str, Any])
 
     if not jobs:
         return jobs
+    # Of other folders, other images may have the same names.
+    folders = {path if path.is_dir() else path.parent for path in arguments.images}
+    made_by = made_by | {"inputs": sorted(str(folder.resolve()) for folder in folders)}
     since = begin(arguments.output, made_by, resume=arguments.resume)
     if not arguments.resume:
         return jobs

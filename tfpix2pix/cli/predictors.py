@@ -81,8 +81,9 @@ def _of_run(arguments: argparse.Namespace) -> Predictor:
         "run": str(arguments.run_dir.resolve()),
         "settings": hashlib.sha256(dump_settings(settings).encode()).hexdigest(),
         "step": step_of(path),
+        "modified": Path(f"{path}.index").stat().st_mtime_ns,
         "tiling": None if tiling is None else dataclasses.asdict(tiling),
-        "fixed_statistics": [str(frame.resolve()) for frame in frames],
+        "fixed_statistics": [[str(f.resolve()), f.stat().st_mtime_ns] for f in frames],
         "samples": arguments.samples,
         "seed": arguments.seed or 0,
     }

@@ -5,6 +5,7 @@ and not true of the answer.
 """
 
 from pathlib import Path
+from typing import Any
 
 from tfpix2pix.data.encoding import TiffTag, encode_image
 from tfpix2pix.data.stored import refusing_damage
@@ -42,5 +43,13 @@ def _place(source: Path) -> tuple[tuple[int, int], list[TiffTag]]:
     with source.open("rb") as content, refusing_damage(), without_log_lines():
         page = tifffile.TiffFile(content).pages.first
         found = [page.tags[code] for code in PLACE_TAGS if code in page.tags]
-        tags = [(tag.code, int(tag.dtype), tag.count, tag.value, True) for tag in found]
+        tags = [(tag.code, int(tag.dtype), *_counted(tag.count, tag.value), True) for tag in found]
         return (page.imagelength, page.imagewidth), tags
+
+
+def _counted(count: int, value: Any) -> tuple[int, Any]:
+    """Texts as bytes, since tifffile takes no texts but ASCII, and how many there are then."""
+    if not isinstance(value, str):
+        return count, value
+    text = value.encode() + b"\0"
+    return len(text), text

@@ -4,8 +4,10 @@ from pathlib import Path
 
 from tfpix2pix.errors import UserError
 from tfpix2pix.export.description import FILE_NAME, ModelDescription, read_description
+from tfpix2pix.export.formats import NETWORK_FORMATS
 from tfpix2pix.inference.exported import ExportedTranslator, StoredTranslator
 from tfpix2pix.inference.runtimes import (
+    RUNTIMES,
     check_network,
     is_network,
     load_network,
@@ -17,17 +19,27 @@ def find_exported(path: Path) -> Path | None:
     """What `load_exported` takes, at or in a path; costs no import.
 
     Args:
-        path: of an exported file, of a SavedModel's version, or of the folder of its versions, of
-            which the newest is meant.
+        path: of an exported file or the folder that `export` wrote it to, of a SavedModel's version
+            or of the folder of its versions, of which the newest is meant.
 
     Returns:
         None where there is no export; a path that ends as an exported file does is returned even if
         it is not there.
     """
+    if path.suffix.lower() in RUNTIMES:
+        return path
+    try:
+        return _exported_in(path) if path.is_dir() else None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _exported_in(path: Path) -> Path | None:
     if is_network(path):
         return path
-    if not path.is_dir():
-        return None
+    for chosen in NETWORK_FORMATS.values():
+        if (path / chosen.file_name).is_file():
+            return path / chosen.file_name
     versions = [entry for entry in path.iterdir() if entry.name.isdecimal() and is_network(entry)]
     return max(versions, key=lambda version: int(version.name), default=None)
 

@@ -98,10 +98,18 @@ def _calling(description: ModelDescription, name: str) -> str:
             f"  http://localhost:8501/v1/models/{name}:predict",
             "```",
             "",
-            "or `tfpix2pix predict --server http://localhost:8501/v1/models/"
-            f"{name} photo.png --output answers`.",
+            *_by_predict(description, name),
         ]
     )
+
+
+def _by_predict(description: ModelDescription, name: str) -> list[str]:
+    """Only files go that way, and no seeds."""
+    inputs = description.serving["signatures"]["serving_default"]["inputs"]
+    if inputs.keys() != {"image_bytes"}:
+        return []
+    command = f"tfpix2pix predict --server http://localhost:8501/v1/models/{name}"
+    return [f"or `{command} photo.png --output answers`."]
 
 
 def _settings(description: ModelDescription) -> str:

@@ -98,17 +98,15 @@ class Fitting:
 def mirrored_on(image: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
     """[h, w, C] -> [*size, C], mirrored on at the right and below as often as it takes.
 
-    The border itself is not repeated, as in `numpy.pad(mode="reflect")`; where a side is a single
-    pixel, both are repeated instead, as in `mode="edge"`.
+    The border itself is not repeated, as in `numpy.pad(mode="reflect")`, unless a side is a single
+    pixel.
     """
     shape = tf.shape(image)[:2]
-    has_line = tf.reduce_min(shape) == 1
     for axis in (0, 1):
         last = shape[axis] - 1
         place = tf.range(size[axis])
         back_and_forth = last - tf.abs(place % tf.maximum(2 * last, 1) - last)
-        index = tf.where(has_line, tf.minimum(place, last), back_and_forth)
-        image = tf.gather(image, index, axis=axis)
+        image = tf.gather(image, back_and_forth, axis=axis)
     return image
 
 

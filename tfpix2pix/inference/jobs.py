@@ -151,7 +151,7 @@ def _list_files(
     failures: list[Prediction] = []
     answers = os.path.realpath(output)
     for path in map(Path, paths):
-        if path.is_dir():
+        if os.path.isdir(path):  # noqa: PTH112  (pathlib's raises of paths that are too long)
             count, troubles = len(files), len(failures)
             files += [
                 (file, str(Path(file).relative_to(path)))
@@ -161,7 +161,7 @@ def _list_files(
                 kinds = ", ".join(SUFFIXES)
                 reason = f"the folder holds no {kinds} files (what is in --output does not count)"
                 failures.append(Prediction(path, None, reason))
-        elif path.exists():
+        elif os.path.exists(path):  # noqa: PTH110
             files.append((str(path), path.name))
         else:
             failures.append(Prediction(path, None, "there is no such file or folder"))
@@ -188,14 +188,14 @@ def _images(folder: str, answers: str, failures: list[Prediction]) -> Iterator[s
     for entry in found:
         if entry.is_dir(follow_symlinks=False):
             yield from _images(entry.path, answers, failures)
-        elif _is_image(entry) and not (
-            entry.is_symlink() and _lies_below(os.path.realpath(entry.path), answers)
-        ):
+        elif Path(entry.name).suffix.lower() not in SUFFIXES:
+            continue
+        elif entry.is_symlink() and not os.path.exists(entry.path):  # noqa: PTH110
+            failures.append(Prediction(Path(entry.path), None, "a link to nothing"))
+        elif entry.is_symlink() and _lies_below(os.path.realpath(entry.path), answers):
+            continue
+        elif os.path.isfile(entry.path):  # noqa: PTH113
             yield entry.path
-
-
-def _is_image(entry: os.DirEntry[str]) -> bool:
-    return Path(entry.name).suffix.lower() in SUFFIXES and entry.is_file()
 
 
 def _lies_below(path: str, folder: str) -> bool:

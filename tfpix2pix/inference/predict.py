@@ -8,7 +8,7 @@ from tfpix2pix.files import write_atomically
 from tfpix2pix.inference.answering import Answer, Answerer
 from tfpix2pix.inference.jobs import Job, Jobs, Prediction, find_jobs
 from tfpix2pix.inference.samples import Drawing, write_samples
-from tfpix2pix.inference.threads import THREADS, in_order
+from tfpix2pix.inference.threads import BYTES_AHEAD, THREADS, in_order
 
 __all__ = ["Job", "Jobs", "Prediction", "find_jobs", "predict_files", "predict_samples"]
 
@@ -25,7 +25,12 @@ def predict_files(answerer: Answerer, jobs: Iterable[Job]) -> Iterator[Predictio
     """
     answers = answerer.answers(job.source for job in jobs)
     with ThreadPoolExecutor(THREADS) as pool:
-        yield from in_order(pool, _written, zip(jobs, answers, strict=True), 2 * THREADS)
+        answered = zip(jobs, answers, strict=True)
+        written = in_order(
+            pool, _written, answered, 2 * THREADS, lambda sized: sized[0], BYTES_AHEAD
+        )
+        for _, prediction in written:
+            yield prediction
 
 
 def predict_samples(
@@ -53,8 +58,13 @@ def predict_samples(
             yield Prediction(job.source, output)
 
 
-def _written(answered: tuple[Job, Answer]) -> Prediction:
+def _written(answered: tuple[Job, Answer]) -> tuple[int, Prediction]:
+    """With the bytes that were written."""
     job, answer = answered
+    return len(answer.content or b""), _write(job, answer)
+
+
+def _write(job: Job, answer: Answer) -> Prediction:
     if answer.content is None:
         return Prediction(job.source, None, answer.failure)
     try:

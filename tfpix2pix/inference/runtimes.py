@@ -112,6 +112,19 @@ def _opening(path: Path, *refusals: type[Exception]) -> Iterator[None]:
         ) from error
 
 
+@contextlib.contextmanager
+def _running(*refusals: type[Exception]) -> Iterator[None]:
+    """Turns what a runtime raises for images that it cannot answer into a `UserError`."""
+    try:
+        yield
+    except refusals as error:
+        # TensorFlow's reason stands after the stack of the graph, before the name of its node.
+        text = getattr(error, "message", None) or str(error)
+        lines = text.split("[[")[0].split("[Op:")[0].strip().splitlines()
+        reason = lines[-1].strip() if lines else type(error).__name__
+        raise UserError(f"the model cannot take it: {reason}") from error
+
+
 def _load_litert(path: Path) -> Network:
     from ai_edge_litert.interpreter import Interpreter
 
@@ -124,12 +137,13 @@ def _load_litert(path: Path) -> Network:
     )
 
     def network(images: np.ndarray) -> np.ndarray:
-        if tuple(interpreter.get_input_details()[0]["shape"]) != images.shape:
-            interpreter.resize_tensor_input(source, images.shape)
-            interpreter.allocate_tensors()
-        interpreter.set_tensor(source, images)
-        interpreter.invoke()
-        return interpreter.get_tensor(target)
+        with _running(RuntimeError, ValueError):
+            if tuple(interpreter.get_input_details()[0]["shape"]) != images.shape:
+                interpreter.resize_tensor_input(source, images.shape)
+                interpreter.allocate_tensors()
+            interpreter.set_tensor(source, images)
+            interpreter.invoke()
+            return interpreter.get_tensor(target)
 
     return network
 
@@ -146,7 +160,12 @@ def _load_onnx(path: Path) -> Network:
             str(path), options, providers=["CPUExecutionProvider"]
         )
     name = session.get_inputs()[0].name
-    return lambda images: session.run(None, {name: images})[0]
+
+    def network(images: np.ndarray) -> np.ndarray:
+        with _running(state.Fail, state.InvalidArgument, state.RuntimeException):
+            return session.run(None, {name: images})[0]
+
+    return network
 
 
 def _load_openvino(path: Path) -> Network:
@@ -155,7 +174,12 @@ def _load_openvino(path: Path) -> Network:
     # Left to itself, it computes in bfloat16 where the processor can: three digits, not seven.
     with _opening(path, RuntimeError):
         model = openvino.Core().compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    return lambda images: np.array(model(images)[0])
+
+    def network(images: np.ndarray) -> np.ndarray:
+        with _running(RuntimeError):
+            return np.array(model(images)[0])
+
+    return network
 
 
 def _load_keras(path: Path) -> Network:
@@ -185,12 +209,8 @@ def load_signature(version: Path, name: str) -> Network:
     signature = loaded.signatures[name]
 
     def network(images: np.ndarray) -> np.ndarray:
-        try:
+        with _running(tf.errors.OpError):
             return signature(input_image=tf.constant(images))["generated_image"].numpy()
-        except tf.errors.InvalidArgumentError as error:
-            # The reason stands after the stack of the graph, before the name of its node.
-            lines = error.message.split("[[")[0].split("[Op:")[0].strip().splitlines()
-            raise UserError(f"the model cannot take it: {lines[-1].strip()}") from error
 
     # A loaded model's variables live as long as the model does.
     network.model = loaded  # type: ignore[attr-defined]

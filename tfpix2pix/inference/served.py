@@ -219,6 +219,23 @@ def load_served_model(
     return ServedModel(generator, fitting)
 
 
+def _check_limit(max_megapixels: float, settings: Settings, handling: SizeHandling) -> None:
+    """Refuses a limit that lets not even images of the network's own size through.
+
+    Raises:
+        SettingsError: with the least.
+    """
+    height, width = settings.data.crop_size
+    if handling == "pad":
+        multiple = own_multiple(settings)
+        height, width = (side + -side % multiple for side in (height, width))
+    if height * width > max_megapixels * 1e6:
+        raise SettingsError(
+            f"--max-megapixels {max_megapixels:g}: images of the network's own size, "
+            f"{height}x{width}, have {height * width / 1e6:g}; give that at least"
+        )
+
+
 def fitting_of(settings: Settings, formats: PairFormat, options: ServingOptions) -> Fitting:
     """How a run's served model brings images to the size of its network.
 
@@ -232,6 +249,7 @@ def fitting_of(settings: Settings, formats: PairFormat, options: ServingOptions)
             f"--size-handling {handling}: this run was trained on crops at their own scale, and a "
             "resized image would not have the scale that it knows; use pad, or leave it out"
         )
+    _check_limit(options.max_megapixels, settings, handling)
     extra: dict[str, Any] = {}
     if handling == "pad":
         extra = {

@@ -16,12 +16,10 @@ from tfpix2pix.data.encoding import TIFF
 from tfpix2pix.data.geotiff import with_place_of
 from tfpix2pix.errors import UserError
 from tfpix2pix.inference.answering import Answer, ArrayTranslator
-from tfpix2pix.inference.threads import THREADS, in_order
+from tfpix2pix.inference.threads import BYTES_AHEAD, THREADS, in_order
 
 # Batches that are read ahead, among which images of one size are looked for.
 BATCHES_AHEAD = 4
-# Of images that are read ahead; a single one may be larger.
-BYTES_AHEAD = 256 * 2**20
 
 
 @dataclasses.dataclass
@@ -60,7 +58,16 @@ class StreamingAnswerer:
         ahead = max(2 * THREADS, BATCHES_AHEAD * self._batch_size)
         with ThreadPoolExecutor(THREADS) as pool:
             read = in_order(pool, self._read, sources, ahead, lambda item: item.nbytes, BYTES_AHEAD)
-            yield from in_order(pool, self._encoded, self._translated(read), 2 * THREADS)
+            encoded = in_order(
+                pool,
+                self._encoded,
+                self._translated(read),
+                2 * THREADS,
+                lambda sized: sized[0],
+                BYTES_AHEAD,
+            )
+            for _, answer in encoded:
+                yield answer
 
     def _read(self, source: Path) -> _Item:
         try:
@@ -107,7 +114,11 @@ class StreamingAnswerer:
         for item, answer in zip(batch, answers, strict=True):
             item.image, item.answer = None, answer
 
-    def _encoded(self, item: _Item) -> Answer:
+    def _encoded(self, item: _Item) -> tuple[int, Answer]:
+        """With the bytes that it held on to."""
+        return item.nbytes, self._encode(item)
+
+    def _encode(self, item: _Item) -> Answer:
         if item.answer is None:
             return Answer(item.source, None, item.failure)
         try:

@@ -11,6 +11,9 @@ R = TypeVar("R")
 
 # Decoders and encoders let other threads run; more than a few only hold more images.
 THREADS = min(8, max(2, os.cpu_count() or 1))
+# Of what waits at each stage, images read, answers to be encoded and files to be written; a single
+# one may be larger.
+BYTES_AHEAD = 256 * 2**20
 
 
 def in_order(
@@ -38,6 +41,10 @@ def in_order(
     try:
         for item in items:
             waiting.append(pool.submit(function, item))
+            if size is not None and largest is not None:
+                # Also of what is done and not asked for yet: large ones may follow many small ones.
+                done = (f for f in waiting if f.done() and f.exception() is None)
+                largest = max([largest, *(size(future.result()) for future in done)])
             while waiting and len(waiting) >= _allowed(ahead, largest, budget):
                 result = waiting.popleft().result()
                 if size is not None:

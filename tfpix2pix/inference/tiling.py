@@ -10,8 +10,9 @@ from tfpix2pix.errors import SettingsError
 
 # Sizes are rounded up to multiples of this, so that networks for few sizes are needed.
 LEAST_MULTIPLE = 64
-MEGAPIXEL = 2**20
-WHOLE_UP_TO = 4.0
+MEGAPIXEL = 1_000_000
+# 2048x2048 and a little.
+WHOLE_UP_TO = 4.2
 # The larger the window, the nearer is the answer to that of the whole image: docs/large_images.md.
 WINDOW = 512
 TIMES_TRAINED = 4
@@ -67,7 +68,7 @@ def choose_tiling(
 
     Args:
         settings: of the run.
-        whole_up_to: in megapixels of 2^20; default: `WHOLE_UP_TO`.
+        whole_up_to: in megapixels; default: `WHOLE_UP_TO`.
         window: default: `WINDOW` or `TIMES_TRAINED` times the side of training, whichever is
             more, but no larger than an image that is answered whole.
         overlap: default: a quarter of the window.
