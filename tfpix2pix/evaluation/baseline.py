@@ -1,15 +1,20 @@
 """What a network must beat: always answering with the mean training picture."""
 
+from collections.abc import Iterable
+
 import tensorflow as tf
 
 from tfpix2pix.data.formats import RGB, ImageFormat
 from tfpix2pix.data.images import to_unit_range
 from tfpix2pix.evaluation.metrics import TRAINING_METRICS, image_figures, mean_figures
 
+# (input_image, target_image), [B, H, W, C].
+Batches = Iterable[tuple[tf.Tensor, tf.Tensor]]
+
 
 def mean_image_figures(
-    training_batches: tf.data.Dataset,
-    validation_batches: tf.data.Dataset,
+    training_batches: Batches,
+    validation_batches: Batches,
     target_format: ImageFormat = RGB,
 ) -> dict[str, float]:
     """Metrics of the mean target of the one set as the answer to every input of the other.
@@ -30,6 +35,7 @@ def mean_image_figures(
         count += int(target_image.shape[0])
     mean_image = total / count
 
+    @tf.function(reduce_retracing=True)
     def measure(target_image: tf.Tensor) -> dict[str, tf.Tensor]:
         target = to_unit_range(target_image, target_format)
         answer = tf.broadcast_to(mean_image, tf.shape(target))

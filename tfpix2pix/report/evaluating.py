@@ -19,6 +19,7 @@ from tfpix2pix.evaluation.distribution import few_images_warning
 from tfpix2pix.evaluation.intervals import mean
 from tfpix2pix.evaluation.lpips import lpips_metric
 from tfpix2pix.evaluation.metrics import METRICS, ImageMetric, measurable
+from tfpix2pix.progress import track
 from tfpix2pix.report import document as form
 from tfpix2pix.report.comparing import comparison
 from tfpix2pix.report.document import Document
@@ -237,8 +238,10 @@ def _baseline(subject: Subject, pairs: EvaluationPairs) -> tuple[list[form.Figur
     try:
         data = open_run_data(dataclasses.replace(subject.settings.data, cache_gib=0))
         subject.folder.check_same_data(data.train.pairs)
-        training, test = data.plain_training_batches(), pairs.batches(EVALUATION_BATCH)
-        figures = mean_image_figures(training, test, target)
+        test = track(
+            pairs.batches(EVALUATION_BATCH), pairs.count, "target", size=lambda pair: len(pair[0])
+        )
+        figures = mean_image_figures(data.plain_training_batches(), test, target)
     except UserError as error:
         return [], [f"{unknown}: {error}"]
     except tf.errors.OpError as error:
