@@ -229,8 +229,25 @@ def test_the_papers_sets_resolve(name, count):
         assert recipe.settings.model.dropout_at_prediction
 
 
+def test_the_tables_in_small_are_those_of_the_other_sets():
+    """Each of losses.yaml, generators.yaml and patches.yaml but for the patch of 286 pixels."""
+    small = load_recipes(CONFIGS / "facades_64.yaml").recipes
+    assert len(small) == 20
+    for seed in (0, 1):
+        found = {chosen(recipe) for recipe in small if recipe.settings.train.seed == seed}
+        assert len(found) == 10
+        for name in ("losses", "generators", "patches"):
+            wanted = {chosen(recipe) for recipe in load_recipes(CONFIGS / f"{name}.yaml").recipes}
+            assert {what for what in wanted if what[2] != ("patchgan", 5)} <= found
+    for recipe in small:
+        assert recipe.settings.data.crop_size == (64, 64)
+        assert recipe.settings.train.steps == 3000
+
+
 def test_every_set_there_is_tested():
-    assert {path.stem for path in CONFIGS.iterdir()} == {"losses", "generators", "patches", "all"}
+    assert {path.stem for path in CONFIGS.iterdir()} == {
+        *("losses", "generators", "patches", "all", "facades_64"),
+    }
 
 
 def chosen(recipe):

@@ -354,10 +354,14 @@ def test_a_run_that_is_stopped_or_killed_goes_on_from_there(tmp_path, photos):
     photos.rename(source)
     store = tmp_path / "store"
     for number, status in ((signal.SIGINT, 130), (signal.SIGKILL, -9)):
-        before = finished(store)
-        process = start(source.parent, store)
-        os.killpg(process.pid, number) if number == signal.SIGINT else process.kill()
-        out, err = process.communicate(timeout=30)
+        for _ in range(5):
+            before = finished(store)
+            process = start(source.parent, store)
+            os.killpg(process.pid, number) if number == signal.SIGINT else process.kill()
+            out, err = process.communicate(timeout=30)
+            if process.returncode:
+                break
+            shutil.rmtree(store)  # on a busy machine it was at its end before it was stopped
         assert process.returncode == status
         assert b"Traceback" not in out + err
         assert number == signal.SIGKILL or b"give the same command again" in err
