@@ -220,7 +220,7 @@ def load_signature(version: Path, name: str) -> Network:
 def _called_with_floats(model: Any, shape: tuple[int | None, ...]) -> Network:
     import tensorflow as tf
 
-    @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32)])
+    @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32)], autograph=False)
     def call(images: tf.Tensor) -> tf.Tensor:
         return model(images, training=False)
 
