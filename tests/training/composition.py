@@ -13,7 +13,7 @@ from tests.training.same_bits import assert_same_bits
 from tfpix2pix.ablation.forgetting import networks_forgotten
 from tfpix2pix.config import resolve
 from tfpix2pix.export.savedmodel import export_savedmodel
-from tfpix2pix.inference.translator import load_translator
+from tfpix2pix.inference.tiling import own_multiple
 from tfpix2pix.losses import LOSS_NAMES
 from tfpix2pix.training import run as run_module
 from tfpix2pix.training.checkpoints import load_generator, restore_exactly
@@ -163,13 +163,17 @@ def stopped_before_its_end(run_dir, copy):
 
 def check_export(run_dir):
     run = RunFolder(run_dir)
-    translator = load_translator(run_dir)
+    settings, formats = run.settings(), run.formats()
     version = export_savedmodel(run_dir, run_dir / "export")
-    formats = run.formats()
+    size = settings.data.crop_size
+    if settings.data.crops_each_pair:
+        # Of any size; smaller ones would be padded.
+        multiple = own_multiple(settings)
+        size = tuple(side + -side % multiple for side in size)
     generator = load_generator(
-        run.settings(), run.checkpoints, formats, dropout_at_prediction=False
+        settings, run.checkpoints, formats, size, dropout_at_prediction=False
     )
-    shape = (1, *translator.size, formats.input.network_channels)
+    shape = (1, *size, formats.input.network_channels)
     image = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
     served = tf.saved_model.load(str(version)).signatures["generate"](input_image=image)
     np.testing.assert_allclose(
