@@ -89,7 +89,7 @@ def _parsed() -> argparse.Namespace:
     )  # fmt: skip
     parser.add_argument(
         "--run", type=Path, metavar="RUN",
-        help="of the suite formats: a trained run, whose exports' differences are told too",
+        help="of the suite formats: a trained run on RGB images instead of random weights",
     )  # fmt: skip
     parser.add_argument(
         "--layers", type=_positive, metavar="BATCH",

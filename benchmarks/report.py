@@ -35,7 +35,7 @@ class Report:
         startup: seconds from the command to the demo's first step, of each try.
         loop: milliseconds of a short step, alone and in the training loop.
         large: seconds and GiB of sets of few and of many pairs.
-        formats: the paper's generator in other formats.
+        formats: a generator in every format.
     """
 
     machine: list[str]
@@ -90,9 +90,9 @@ class Report:
             parts += ["", "## Sets of many pairs (64x64, JPEG)", "", "| what | |", "| --- | --- |"]
             parts += [f"| {name} | {value:.3g} |" for name, value in self.large.items()]
         if self.formats:
-            parts += ["", "## The paper's generator at 256x256 in every format", ""]
-            parts += ["Differences are absolute, in units of [-1, 1], to the Keras generator: of"]
-            parts += ["random weights on noise, and of a trained run on its validation inputs.", ""]
+            parts += ["", "## A generator in every format", ""]
+            parts += ["Differences to the Keras generator are absolute, in units of [-1, 1], on"]
+            parts += [f"{self.formats[0].difference.images}.", ""]
             parts += table(self.formats)
         return "\n".join(parts) + "\n"
 

@@ -19,7 +19,9 @@ from benchmarks.flops import convolution_flops, step_flops
 from benchmarks.measure import Result
 from benchmarks.report import Report
 from benchmarks.suites import ALTERNATING, COMPILED, EAGER, PROJECT, SOURCES, TUTORIAL, all_cases
+from tfpix2pix.config import resolve
 from tfpix2pix.models import patchgan_discriminator, unet_generator
+from tfpix2pix.training.run import train
 
 FAKE_CONTENDER = """
 import time
@@ -194,13 +196,27 @@ def test_every_format_is_measured_and_told(tmp_path, monkeypatch):
     text = (tmp_path / "results.md").read_text()
     onnx = next(row for row in rows if row.name == "onnx")
     assert f"| onnx | {onnx.megabytes:.1f} | {onnx.difference.largest:.1e} |" in text
-    assert "|  |  | 3 | 3 |" in text
+    assert f"{formats.COMPARED} images of noise." in text
+
+
+@pytest.mark.slow
+def test_of_a_trained_run_it_is_its_generator_on_its_validation_inputs(
+    module_pairs_folder, tmp_path
+):
+    tiny = {"load_size": 18, "crop_size": 16, "base_filters": 2, "depth": 3, "n_layers": 1}
+    data = {"data": str(module_pairs_folder), "steps": 1}
+    train(resolve(flags=tiny | data), tmp_path / "run")
+    subject = formats._trained(tmp_path / "run")
+    assert subject.generator.input_shape == (None, 16, 16, 3)
+    assert subject.calibration.shape == (6, 16, 16, 3)
+    assert subject.compared.images.shape == (3, 16, 16, 3)
+    assert subject.compared.origin == "3 validation inputs"
 
 
 def test_an_answer_is_that_of_a_file(monkeypatch):
     shapes = []
     monkeypatch.setattr(answering, "load_network", lambda path: lambda x: shapes.append(x.shape))
-    answering.answer("model.onnx", 16, 8)()
+    answering.answer("model.onnx", (16, 16), 8)()
     assert shapes == [(8, 16, 16, 3)]
 
 
