@@ -240,6 +240,33 @@ def test_images_too_small_or_empty_are_refused(generator):
 # Dropout
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1.01, 255])
+def test_values_that_the_network_cannot_see_are_refused(value, models):
+    seen = np.zeros((40, 24, 3), np.float32)
+    seen[3, 4, 1] = value
+    with pytest.raises(tf.errors.InvalidArgumentError, match="not from -1 to 1"):
+        generated(models["resize"], seen)
+    # Scaled by the caller, with its own rounding.
+    np.testing.assert_allclose(
+        generated(models["resize"], np.full_like(seen, 1.0005)),
+        generated(models["resize"], np.ones_like(seen)),
+        atol=1e-4,
+    )
+
+
+@pytest.mark.parametrize("value", [np.nan, -np.inf])
+def test_stored_floats_that_are_no_numbers_are_refused(value):
+    floats = ImageFormat(5, "float32", (0.0, 9.0))
+    model = ServedModel(
+        unet_generator(SIZE, base_filters=2, depth=2, input_channels=5),
+        Fitting((SIZE, SIZE), formats=PairFormat(floats, RGB_PAIRS.target)),
+    )
+    image = np.zeros((SIZE, SIZE, 5), np.float32)
+    image[3, 4, 1] = value
+    with pytest.raises(tf.errors.InvalidArgumentError, match="NaN or infinite"):
+        stored(model, image)
+
+
 @pytest.mark.parametrize("entropy", [(0, 0, 5), (7, 1, 123_456_789), (2**32 - 1, 3, 2**31)])
 def test_seeds_are_numpys(entropy):
     seed, draw, number = entropy

@@ -29,6 +29,8 @@ from tfpix2pix.training.run_folder import RunFolder
 
 # Images that are worked on at a time, so that decoding and small maps leave no core idle.
 IMAGES_AT_A_TIME = 4
+# What a caller's own scaling to [-1, 1] may be off.
+ROUNDING = 1e-3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,11 +140,17 @@ class ServedModel(tf.Module):
 
     def _translate_stored_one(self, image: tf.Tensor, *seed: tf.Tensor) -> tf.Tensor:
         formats = self.fitting.formats
+        if image.dtype.is_floating:
+            is_finite = tf.reduce_all(tf.math.is_finite(image))
+            image = _checked(image, is_finite, "input_image has NaN or infinite values")
         fitted, size = self.fitting.fit(image)
         generated = self._call(images.as_seen(fitted, formats.input), *seed)
         return self.fitting.restore(images.as_answered(generated, formats.target), size)
 
     def _generate_one(self, image: tf.Tensor, *seed: tf.Tensor) -> tf.Tensor:
+        # False for NaN too.
+        is_in_range = tf.reduce_all(tf.abs(image) <= 1 + ROUNDING)
+        image = _checked(image, is_in_range, "input_image has values that are not from -1 to 1")
         fitted, size = self.fitting.fit(image)
         # Bicubic goes a little beyond the values that an image has.
         generated = self._call(tf.clip_by_value(fitted, -1.0, 1.0), *seed)
@@ -170,6 +178,12 @@ def _seed_state(layer: Dropout, seed: tf.Tensor) -> tuple[keras.Variable, tf.Ten
         seed_words(seed, 0, layer.own_number()), tf.constant(0x7FFFFFFF, tf.int64)
     )
     return state, tf.cast(words, state.dtype)
+
+
+def _checked(image: tf.Tensor, condition: tf.Tensor, reason: str) -> tf.Tensor:
+    """The image, or INVALID_ARGUMENT with the reason."""
+    with tf.control_dependencies([tf.debugging.Assert(condition, [reason])]):
+        return tf.identity(image)
 
 
 def _checked_seeds(batch: tf.Tensor, *seeds: tf.Tensor) -> Sequence[tf.Operation]:
