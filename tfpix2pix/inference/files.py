@@ -1,6 +1,5 @@
 """A run as an `ArrayTranslator`: files are read, answered, and encoded as its targets are."""
 
-import contextlib
 import dataclasses
 import functools
 from collections.abc import Iterator, Sequence
@@ -12,12 +11,10 @@ import tensorflow as tf
 
 from tfpix2pix.config.types import Interpolation
 from tfpix2pix.data import images
-from tfpix2pix.data.encoding import PNG, encode_image, image_suffix
-from tfpix2pix.data.formats import ImageFormat
-from tfpix2pix.data.pairs import plain_reason
+from tfpix2pix.data.encoding import image_suffix
 from tfpix2pix.data.pipeline import scaled_size
-from tfpix2pix.data.reading import SUFFIXES, TENSORFLOW_SUFFIXES, conform, read_image
 from tfpix2pix.errors import UserError
+from tfpix2pix.inference.image_files import encode_answer, read_input, tensorflow_refusals
 from tfpix2pix.inference.own_size import OwnSize, measurer, with_statistics
 from tfpix2pix.inference.tiling import Tiling, choose_tiling, own_multiple, smallest_own_side
 from tfpix2pix.inference.translator import Translator, load_run_generator
@@ -87,12 +84,9 @@ class FileTranslator:
             OSError: it cannot be read.
             UserError: it is no image, or not one that the run can take.
         """
-        if source.stat().st_size == 0:
-            raise UserError("the file is empty")
-        with _tensorflow_refusals():
-            source_format = self._translator.formats.input
-            image = read_input(source, source_format, in_python=_in_python(source))
-            scale = self._own_scale
+        image = read_input(source, self._translator.formats.input)
+        scale = self._own_scale
+        with tensorflow_refusals():
             if scale is None:
                 return images.resize(image, self._translator.size, self._interpolation).numpy()
             if scale.width is not None:
@@ -107,7 +101,7 @@ class FileTranslator:
         Raises:
             UserError: there is not enough memory.
         """
-        with _tensorflow_refusals():
+        with tensorflow_refusals():
             if self._own_scale is not None:
                 return self._own_scale.network.translate(images, self._seed)
             self._translator.choose_draw(self._seed, 0)
@@ -115,9 +109,7 @@ class FileTranslator:
 
     def encode(self, image: np.ndarray) -> bytes:
         """An answer [H, W, C'] as the content of a file; PNGs by TensorFlow, as exports do."""
-        if self.suffix == PNG:
-            return tf.io.encode_png(image).numpy()
-        return encode_image(image)[0]
+        return encode_answer(image)
 
     def samples(self, source: Path, count: int, seed: int = 0) -> Iterator[np.ndarray]:
         """Draws of the answer to a file, which depend on the seed and on their number alone.
@@ -144,14 +136,14 @@ class FileTranslator:
             as `read` and `translate` do.
         """
         image = self.read(source)
-        with _tensorflow_refusals():
+        with tensorflow_refusals():
             if self._own_scale is not None:
                 return self._own_scale.network.measured(image)
             seen = self._translator.seen(tf.constant(image[np.newaxis]))
             return measurer(generator)(seen)
 
     def _values(self, image: np.ndarray, seed: int, number: int) -> np.ndarray:
-        with _tensorflow_refusals():
+        with tensorflow_refusals():
             if self._own_scale is not None:
                 return self._own_scale.network.values(image, seed, number)
             self._translator.choose_draw(seed, number)
@@ -238,36 +230,3 @@ def _check_side(height: int, width: int, own_scale: OwnScale) -> None:
             f"the image{scaled} is {height}x{width}: too small for the generator of this run, "
             f"which takes images of at least {least}x{least}"
         )
-
-
-def read_input(source: Path, image_format: ImageFormat, *, in_python: bool) -> np.ndarray:
-    """Reads a file as [H, W, C] of the format's type; colours and bits may be reduced.
-
-    Raises:
-        OSError, UserError, tf.errors.OpError: it cannot be read, or is no such image.
-    """
-    if in_python or image_format.dtype == "float32" or image_format.channels not in (1, 3, 4):
-        pixels = read_image(source)
-        return conform(pixels, image_format.channels, image_format.dtype, reduce=True)
-    return images.decode_image(tf.constant(source.read_bytes()), image_format).numpy()
-
-
-def _in_python(source: Path) -> bool:
-    """Whether TensorFlow does not read files of this kind."""
-    return source.suffix.lower() in set(SUFFIXES) - set(TENSORFLOW_SUFFIXES)
-
-
-@contextlib.contextmanager
-def _tensorflow_refusals() -> Iterator[None]:
-    """Turns what TensorFlow raises into a `UserError` in plain words."""
-    try:
-        yield
-    except tf.errors.InvalidArgumentError as error:
-        raise UserError(f"not an image, or damaged: {plain_reason(error)}") from error
-    except tf.errors.ResourceExhaustedError as error:
-        raise UserError(
-            "there is not enough memory for the network at this size: give a smaller "
-            "--batch-size, --whole-up-to or --window"
-        ) from error
-    except tf.errors.OpError as error:
-        raise UserError(plain_reason(error)) from error
