@@ -18,6 +18,7 @@ from tfpix2pix.inference.image_files import encode_answer, read_input, tensorflo
 from tfpix2pix.inference.own_size import OwnSize, measurer, with_statistics
 from tfpix2pix.inference.tiling import Tiling, choose_tiling, own_multiple, smallest_own_side
 from tfpix2pix.inference.translator import Translator, load_run_generator
+from tfpix2pix.models.any_size import at_size
 from tfpix2pix.models.statistics import Statistics, pooled
 from tfpix2pix.training.run_folder import RunFolder
 
@@ -175,15 +176,14 @@ def load_file_translator(
         UserError: it is no run folder, or holds no such checkpoint, or one of `statistics_of`
             cannot be used.
     """
-    load = functools.partial(
-        load_run_generator,
-        run_dir,
-        checkpoint=checkpoint,
-        dropout_at_prediction=dropout_at_prediction,
-    )
     folder = RunFolder(Path(run_dir))
     settings, formats = folder.settings(), folder.formats()
-    generator, interpolation = load(), settings.data.input_interpolation
+    interpolation = settings.data.input_interpolation
+    generator = load_run_generator(
+        run_dir, checkpoint=checkpoint, dropout_at_prediction=dropout_at_prediction
+    )
+    # One for all sizes, so that a further one costs no weights and nothing is read again.
+    generator_at = functools.partial(at_size, generator)
     if tiling is None and settings.data.crops_each_pair:
         tiling = choose_tiling(settings)
 
@@ -192,7 +192,7 @@ def load_file_translator(
         if tiling is not None:
             scaled = settings.data.resize == "scale_width_and_crop"
             own_scale = OwnScale(
-                OwnSize(load, formats, own_multiple(settings), tiling, statistics),
+                OwnSize(generator_at, formats, own_multiple(settings), tiling, statistics),
                 settings.data.load_size[1] if scaled else None,
                 smallest_own_side(settings),
             )
