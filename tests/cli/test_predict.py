@@ -3,7 +3,11 @@
 import itertools
 import json
 import os
+import re
 import shutil
+import signal
+import sys
+import threading
 
 import numpy as np
 import pytest
@@ -16,6 +20,7 @@ from tfpix2pix.config import dump_settings, resolve
 from tfpix2pix.data.formats import RGB_PAIRS
 from tfpix2pix.files import write_atomically
 from tfpix2pix.inference import files
+from tfpix2pix.inference.files import FileTranslator
 from tfpix2pix.inference.translator import Translator, load_run_generator
 from tfpix2pix.training.checkpoints import Checkpoints
 from tfpix2pix.training.run_folder import RunFolder
@@ -101,6 +106,35 @@ def test_a_stopped_call_goes_on_and_ends_as_one_never_stopped(
     assert f"1 written to {output}, 5 kept" in capsys.readouterr().out
     assert predict(run_dir, photos, output) == 0
     assert f"6 written to {output}, 0 failed" in capsys.readouterr().out
+
+
+def test_ctrl_c_tells_the_failures_so_far_and_then_how_to_go_on(
+    run_dir, photos, tmp_path, capsys, monkeypatch
+):
+    for number in range(60):
+        shutil.copy(photos / "0.png", photos / f"more_{number:02}.png")
+    (photos / "1.png").write_bytes(b"no image")
+    output, translate, calls = tmp_path / "out", FileTranslator.translate, []
+
+    def stopped(self, images):
+        calls.append(len(images))
+        if len(calls) == 60:
+            signal.raise_signal(signal.SIGINT)
+        return translate(self, images)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FileTranslator, "translate", stopped)
+        patch.setattr("sys.stderr", sys.stdout)  # to see the order
+        assert predict(run_dir, photos, output) == 130
+    failed, stop = capsys.readouterr().out.splitlines()
+    assert failed.startswith(f"failed: {photos}/1.png: not an image, or damaged")
+    told = re.fullmatch(
+        f"stopped: (\\d+) of 66 are in {output}; the same command with --resume goes on", stop
+    )
+    assert 0 < int(told[1]) <= len(contents(output)) < 65
+    assert not [t for t in threading.enumerate() if "ThreadPool" in t.name]
+    assert predict(run_dir, photos, output, "--resume") == 1
+    assert len(contents(output)) == 65
 
 
 def test_going_on_with_other_options_is_refused(run_dir, photos, tmp_path, capsys):
