@@ -16,7 +16,14 @@ from tfpix2pix.data.pipeline import scaled_size
 from tfpix2pix.errors import UserError
 from tfpix2pix.inference.image_files import encode_answer, read_input, tensorflow_refusals
 from tfpix2pix.inference.own_size import OwnSize, measurer, with_statistics
-from tfpix2pix.inference.tiling import Tiling, choose_tiling, own_multiple, smallest_own_side
+from tfpix2pix.inference.tiling import (
+    DEFAULT_MEGAPIXELS,
+    MEGAPIXEL,
+    Tiling,
+    choose_tiling,
+    own_multiple,
+    smallest_own_side,
+)
 from tfpix2pix.inference.translator import Translator, load_run_generator
 from tfpix2pix.models.any_size import at_size
 from tfpix2pix.models.statistics import Statistics, pooled
@@ -91,6 +98,7 @@ class FileTranslator:
             if scale is None:
                 return images.resize(image, self._translator.size, self._interpolation).numpy()
             if scale.width is not None:
+                _check_scaled(image.shape[0], image.shape[1], scale.width)
                 size = scaled_size(tf.constant(image), scale.width)
                 image = images.resize(image, size, self._interpolation).numpy()
         _check_side(image.shape[0], image.shape[1], scale)
@@ -215,6 +223,21 @@ def _statistics(plain: FileTranslator, generator: keras.Model, source: Path) -> 
         raise UserError(f"--fixed-statistics {source}: {error.strerror}") from error
     except UserError as error:
         raise UserError(f"--fixed-statistics {source}: {error}") from error
+
+
+def _check_scaled(height: int, width: int, scaled_width: int) -> None:
+    """Refuses narrow images that scaling would make enormous.
+
+    Raises:
+        UserError: with how large.
+    """
+    megapixels = height * scaled_width / width * scaled_width / MEGAPIXEL
+    if megapixels > DEFAULT_MEGAPIXELS:
+        raise UserError(
+            f"the image is {height}x{width}, and scaled to a width of {scaled_width} would have "
+            f"{megapixels:,.1f} megapixels: expected at most {DEFAULT_MEGAPIXELS:g}; cut it into "
+            "shorter ones"
+        )
 
 
 def _check_side(height: int, width: int, own_scale: OwnScale) -> None:
