@@ -10,7 +10,8 @@ from tfpix2pix.data.encoding import encode_image
 from tfpix2pix.data.formats import RGB_PAIRS, ImageFormat, PairFormat
 from tfpix2pix.data.reading import read_image
 from tfpix2pix.errors import UserError
-from tfpix2pix.inference.files import FileTranslator, OwnScale
+from tfpix2pix.inference.files import FileTranslator
+from tfpix2pix.inference.own_scale import OwnScale
 from tfpix2pix.inference.own_size import OwnSize
 from tfpix2pix.inference.predict import Job, find_jobs, predict_samples
 from tfpix2pix.inference.samples import Spread, sample_paths, write_samples

@@ -1,6 +1,5 @@
 """A run as an `ArrayTranslator`: files are read, answered, and encoded as its targets are."""
 
-import dataclasses
 import functools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,37 +11,15 @@ import tensorflow as tf
 from tfpix2pix.config.types import Interpolation
 from tfpix2pix.data import images
 from tfpix2pix.data.encoding import image_suffix
-from tfpix2pix.data.pipeline import scaled_size
 from tfpix2pix.errors import UserError
 from tfpix2pix.inference.image_files import encode_answer, read_input, tensorflow_refusals
+from tfpix2pix.inference.own_scale import OwnScale
 from tfpix2pix.inference.own_size import OwnSize, measurer, with_statistics
-from tfpix2pix.inference.tiling import (
-    DEFAULT_MEGAPIXELS,
-    MEGAPIXEL,
-    Tiling,
-    choose_tiling,
-    own_multiple,
-    smallest_own_side,
-)
+from tfpix2pix.inference.tiling import Tiling, choose_tiling, own_multiple, smallest_own_side
 from tfpix2pix.inference.translator import Translator, load_run_generator
 from tfpix2pix.models.any_size import at_size
 from tfpix2pix.models.statistics import Statistics, pooled
 from tfpix2pix.training.run_folder import RunFolder
-
-
-@dataclasses.dataclass(frozen=True)
-class OwnScale:
-    """How images are translated at their own size.
-
-    Attributes:
-        network: for images of any size.
-        width: to which they are scaled first, or None.
-        smallest_side: of images after that.
-    """
-
-    network: OwnSize
-    width: int | None
-    smallest_side: int
 
 
 class FileTranslator:
@@ -93,16 +70,10 @@ class FileTranslator:
             UserError: it is no image, or not one that the run can take.
         """
         image = read_input(source, self._translator.formats.input)
-        scale = self._own_scale
         with tensorflow_refusals():
-            if scale is None:
-                return images.resize(image, self._translator.size, self._interpolation).numpy()
-            if scale.width is not None:
-                _check_scaled(image.shape[0], image.shape[1], scale.width)
-                size = scaled_size(tf.constant(image), scale.width)
-                image = images.resize(image, size, self._interpolation).numpy()
-        _check_side(image.shape[0], image.shape[1], scale)
-        return image
+            if self._own_scale is not None:
+                return self._own_scale.prepared(image, self._interpolation)
+            return images.resize(image, self._translator.size, self._interpolation).numpy()
 
     def translate(self, images: np.ndarray) -> np.ndarray:
         """[N, H, W, C] from `read`, of one size -> [N, H, W, C'] of the targets' stored type.
@@ -223,33 +194,3 @@ def _statistics(plain: FileTranslator, generator: keras.Model, source: Path) -> 
         raise UserError(f"--fixed-statistics {source}: {error.strerror}") from error
     except UserError as error:
         raise UserError(f"--fixed-statistics {source}: {error}") from error
-
-
-def _check_scaled(height: int, width: int, scaled_width: int) -> None:
-    """Refuses narrow images that scaling would make enormous.
-
-    Raises:
-        UserError: with how large.
-    """
-    megapixels = height * scaled_width / width * scaled_width / MEGAPIXEL
-    if megapixels > DEFAULT_MEGAPIXELS:
-        raise UserError(
-            f"the image is {height}x{width}, and scaled to a width of {scaled_width} would have "
-            f"{megapixels:,.1f} megapixels: expected at most {DEFAULT_MEGAPIXELS:g}; cut it into "
-            "shorter ones"
-        )
-
-
-def _check_side(height: int, width: int, own_scale: OwnScale) -> None:
-    """Refuses images that are too small for the generator even when they are padded.
-
-    Raises:
-        UserError: with the smallest size.
-    """
-    least = own_scale.smallest_side
-    if min(height, width) < least:
-        scaled = "" if own_scale.width is None else f", scaled to a width of {own_scale.width},"
-        raise UserError(
-            f"the image{scaled} is {height}x{width}: too small for the generator of this run, "
-            f"which takes images of at least {least}x{least}"
-        )
