@@ -1,8 +1,13 @@
 """`predict` as a user types it: going on, batches, own sizes, fixed statistics, bad arguments."""
 
+import itertools
 import json
 import os
+import re
 import shutil
+import signal
+import sys
+import threading
 
 import numpy as np
 import pytest
@@ -14,6 +19,9 @@ from tfpix2pix.cli import predictors
 from tfpix2pix.config import dump_settings, resolve
 from tfpix2pix.data.formats import RGB_PAIRS
 from tfpix2pix.files import write_atomically
+from tfpix2pix.inference import files
+from tfpix2pix.inference.files import FileTranslator
+from tfpix2pix.inference.translator import Translator, load_run_generator
 from tfpix2pix.training.checkpoints import Checkpoints
 from tfpix2pix.training.run_folder import RunFolder
 from tfpix2pix.training.state import TrainState
@@ -30,10 +38,9 @@ def write_settings(folder, **flags):
     return run
 
 
-@pytest.fixture(scope="module")
-def run_dir(tmp_path_factory):
+def drawn_run(folder, **flags):
     """A run of random weights, large enough that its answers span the range."""
-    run = write_settings(tmp_path_factory.mktemp("runs") / "run")
+    run = write_settings(folder, **flags)
     state = TrainState(run.settings(), 1)
     rng = np.random.default_rng(0)
     for variable in state.networks.generator.trainable_variables:
@@ -41,6 +48,11 @@ def run_dir(tmp_path_factory):
             variable.assign(rng.normal(0, 0.3, variable.shape))
     Checkpoints(state, run.checkpoints, 1).save()
     return run.path
+
+
+@pytest.fixture(scope="module")
+def run_dir(tmp_path_factory):
+    return drawn_run(tmp_path_factory.mktemp("runs") / "run")
 
 
 @pytest.fixture
@@ -96,6 +108,35 @@ def test_a_stopped_call_goes_on_and_ends_as_one_never_stopped(
     assert f"6 written to {output}, 0 failed" in capsys.readouterr().out
 
 
+def test_ctrl_c_tells_the_failures_so_far_and_then_how_to_go_on(
+    run_dir, photos, tmp_path, capsys, monkeypatch
+):
+    for number in range(60):
+        shutil.copy(photos / "0.png", photos / f"more_{number:02}.png")
+    (photos / "1.png").write_bytes(b"no image")
+    output, translate, calls = tmp_path / "out", FileTranslator.translate, []
+
+    def stopped(self, images):
+        calls.append(len(images))
+        if len(calls) == 60:
+            signal.raise_signal(signal.SIGINT)
+        return translate(self, images)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FileTranslator, "translate", stopped)
+        patch.setattr("sys.stderr", sys.stdout)  # to see the order
+        assert predict(run_dir, photos, output) == 130
+    failed, stop = capsys.readouterr().out.splitlines()
+    assert failed.startswith(f"failed: {photos}/1.png: not an image, or damaged")
+    told = re.fullmatch(
+        f"stopped: (\\d+) of 66 are in {output}; the same command with --resume goes on", stop
+    )
+    assert 0 < int(told[1]) <= len(contents(output)) < 65
+    assert not [t for t in threading.enumerate() if "ThreadPool" in t.name]
+    assert predict(run_dir, photos, output, "--resume") == 1
+    assert len(contents(output)) == 65
+
+
 def test_going_on_with_other_options_is_refused(run_dir, photos, tmp_path, capsys):
     output = tmp_path / "out"
     assert predict(run_dir, photos, output, "--resume") == 0  # there was nothing yet
@@ -136,6 +177,34 @@ def test_any_run_answers_at_the_own_size_whole_or_in_tiles(run_dir, tmp_path):
     assert answers[0].shape == answers[1].shape == (150, 90, 3)
     assert np.abs(answers[0] - answers[1]).mean() < 10
     assert answers[0].std() > 5
+
+
+@pytest.mark.parametrize("depth", [3, None])  # None: as deep as the size of training makes it
+def test_many_own_sizes_are_one_network_read_once(depth, tmp_path, monkeypatch):
+    """Each answer has the bits that a network which is built for its size gives."""
+    run_dir = drawn_run(tmp_path / "run", depth=depth, base_filters=8)
+    rng = np.random.default_rng(0)
+    photos = {
+        size: rng.integers(0, 256, (*size, 3), np.uint8)
+        for size in itertools.product((64, 128), (128, 192))
+    }
+    (tmp_path / "photos").mkdir()
+    for (height, width), image in photos.items():
+        Image.fromarray(image).save(tmp_path / "photos" / f"{height}_{width}.png")
+    loaded = []
+
+    def counting(*given, **named):
+        loaded.append(load_run_generator(*given, **named))
+        return loaded[-1]
+
+    monkeypatch.setattr(files, "load_run_generator", counting)
+    assert predict(run_dir, tmp_path / "photos", tmp_path / "out", "--size", "own") == 0
+    assert len(loaded) == 1
+    for size, image in photos.items():
+        built = Translator(load_run_generator(run_dir, size), resizes=False)
+        expected = built.translate_images(image[np.newaxis])["generated_image"].numpy()[0]
+        found = np.asarray(Image.open(tmp_path / "out" / f"{size[0]}_{size[1]}.png"))
+        np.testing.assert_array_equal(found, expected, strict=True)
 
 
 @pytest.mark.parametrize(("size", "most"), [([], 0.9), (["--size", "own"], 0.5)])

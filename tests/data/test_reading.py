@@ -6,6 +6,7 @@ import struct
 import subprocess
 import sys
 import zlib
+from pathlib import Path
 
 import imagecodecs
 import numpy as np
@@ -28,7 +29,7 @@ from tests.data.image_files import (
     refusal,
     smooth,
 )
-from tfpix2pix.data.reading import SUFFIXES, TENSORFLOW_SUFFIXES, conform
+from tfpix2pix.data.reading import SUFFIXES, TENSORFLOW_SUFFIXES, conform, is_left_to_tensorflow
 from tfpix2pix.errors import UserError
 
 
@@ -322,6 +323,15 @@ def test_conforming_follows_tensorflow(read, kind, depth, channels):
 
 
 # The module
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("a.JPG", True), ("a.png", True), ("a.gif", True), ("a", True), ("a.bmp", False)]
+    + [(f"a.{suffix}", False) for suffix in ("webp", "TIF", "npy")],
+)
+def test_tensorflow_gets_what_it_decodes_as_it_is_read_here(name, expected):
+    assert is_left_to_tensorflow(Path(name)) is expected
 
 
 def test_importing_is_cheap():

@@ -4,12 +4,14 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+import tifffile
 
 from tfpix2pix.data.encoding import encode_image
 from tfpix2pix.data.formats import RGB_PAIRS, ImageFormat, PairFormat
 from tfpix2pix.data.reading import read_image
 from tfpix2pix.errors import UserError
-from tfpix2pix.inference.files import FileTranslator, OwnScale
+from tfpix2pix.inference.files import FileTranslator
+from tfpix2pix.inference.own_scale import OwnScale
 from tfpix2pix.inference.own_size import OwnSize
 from tfpix2pix.inference.predict import Job, find_jobs, predict_samples
 from tfpix2pix.inference.samples import Spread, sample_paths, write_samples
@@ -104,6 +106,24 @@ def test_draws_their_mean_and_deviation_are_numpys(name, tmp_path):
     assert_stored(deviation_path, values.std(axis=0), formats.target)
     span = formats.target.value_range[1] - formats.target.value_range[0]
     assert values.std(axis=0).mean() > 0.015 * span  # there was something to see
+
+
+@pytest.mark.parametrize("size", [(SIZE, SIZE), (SIZE, 9)])
+def test_samples_of_a_geotiff_keep_its_place_where_they_have_its_size(size, tmp_path):
+    formats = FORMATS["floats"]
+    path, scale = tmp_path / "photo.tif", (0.5, 0.5, 0.0)
+    path.write_bytes(encode_image(picture(formats.input, size), [(33550, 12, 3, scale, True)])[0])
+    translator = FileTranslator(Translator(noisy_generator(formats), formats=formats))
+    target = tmp_path / "out" / "photo.tif"
+    write_samples(translator, path, target, 2)
+    assert len(sample_paths(target, 2)) == 4
+    for sample in sample_paths(target, 2):
+        with tifffile.TiffFile(sample) as file:
+            tags = file.pages.first.tags
+            assert (33550 in tags) == (size == (SIZE, SIZE))
+            assert 33550 not in tags or tags[33550].value == scale
+    draw = next(translator.samples(path, 1))
+    np.testing.assert_array_equal(read_image(sample_paths(target, 2)[0]).pixels, draw)
 
 
 def test_spread_is_that_of_all_values_at_once():

@@ -155,3 +155,18 @@ def test_what_is_measured_is_given_to_whole_images_and_to_tiles(tiling):
     generator = with_statistics(normed((32, 32)), statistics)
     output = generator((frames[0][np.newaxis] / 127.5 - 1).astype(np.float32), training=False)
     assert np.abs(found - (np.asarray(output) + 1) * 127.5).max() <= 0.5 + 1e-3
+
+
+def test_what_was_built_for_a_size_is_used_again():
+    built = []
+
+    def counting(size):
+        built.append(size)
+        return normed(size)
+
+    network = OwnSize(counting, RGB_PAIRS, 8, WHOLE)
+    for side in range(8, 8 * 13, 8):
+        for _ in range(2):
+            network.measured(ramp(side, 8))
+            network.translate(ramp(side, 8)[np.newaxis], 0)
+    assert sorted(built) == sorted(2 * [(side, 8) for side in range(8, 8 * 13, 8)])

@@ -250,6 +250,23 @@ def test_photos_too_small_for_the_generator_are_named_and_the_others_go_on(
     assert [path.name for path in output.glob("*.png")] == ["right.png"]
 
 
+def test_narrow_photos_that_scaling_makes_enormous_are_refused(trained, tmp_path, capsys):
+    run_dir = trained(resize="scale_width_and_crop")  # to a width of 36
+    sizes = {"narrow": (60_000, 1), "long": (5 * 64, 5)}
+    for name, size in sizes.items():
+        Image.fromarray(np.full((*size, 3), 100, np.uint8)).save(tmp_path / f"{name}.png")
+    photos = [str(tmp_path / f"{name}.png") for name in sizes]
+    output = tmp_path / "out"
+    assert cli.main(["predict", str(run_dir), *photos, "--output", str(output)]) == 1
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[0] == (
+        f"failed: {photos[0]}: the image is 60000x1, and scaled to a width of 36 would have 77.8 "
+        "megapixels: expected at most 64; cut it into shorter ones"
+    )
+    assert len(shown) == 2
+    assert pixels(output / "long.png").shape == (64 * 36, 36, 3)
+
+
 # Colours
 
 BGR = ImageFormat(reversed_channels=True)

@@ -1,6 +1,7 @@
 """Order, accounting and limits of the stream, by translators of plain numbers."""
 
 import itertools
+import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from tfpix2pix.errors import UserError
-from tfpix2pix.inference import streaming
+from tfpix2pix.inference import streaming, threads
 from tfpix2pix.inference.predict import Job, predict_files
 from tfpix2pix.inference.streaming import StreamingAnswerer
 from tfpix2pix.inference.threads import in_order
@@ -160,6 +161,40 @@ def test_a_stop_leaves_whole_files_alone(tmp_path):
     for path in tmp_path.iterdir():
         assert path.read_text() == str(2 * (20 + int(path.stem)))
     assert len(list(tmp_path.iterdir())) <= 100
+
+
+def test_ctrl_c_ends_the_reading_ahead(tmp_path, monkeypatch):
+    gate = threading.Event()
+
+    class Pool(ThreadPoolExecutor):
+        """Opens the gate once it is told to end, and not before it has cancelled what waits."""
+
+        def shutdown(self, wait=True, *, cancel_futures=False):
+            super().shutdown(wait=False, cancel_futures=cancel_futures)
+            gate.set()
+            super().shutdown(wait=wait)
+
+    class Stopping(Doubling):
+        def read(self, source):
+            image = super().read(source)
+            if image[0, 0, 0] > 21:
+                assert gate.wait(60)
+            return image
+
+        def translate(self, images):
+            if len(self.batches) == 1:
+                signal.raise_signal(signal.SIGINT)
+            return super().translate(images)
+
+    monkeypatch.setattr(threads, "ThreadPoolExecutor", Pool)
+    monkeypatch.setattr(streaming, "THREADS", 20)  # that is, 40 are read ahead
+    jobs = [Job(Path(f"1_{20 + n}.x"), tmp_path / f"{n}.txt") for n in range(100)]
+    translator = Stopping()
+    with pytest.raises(KeyboardInterrupt):
+        list(predict_files(StreamingAnswerer(translator), jobs))
+    assert translator.batches == [[20]]
+    assert translator.read_count <= 2 + threads.THREADS
+    assert not [t for t in threading.enumerate() if "ThreadPool" in t.name]
 
 
 def test_large_images_after_small_ones_are_held_by_their_bytes():

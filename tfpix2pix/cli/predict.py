@@ -1,6 +1,8 @@
 """`tfpix2pix predict`."""
 
 import argparse
+import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +11,7 @@ from tfpix2pix.cli.predictors import STATISTICS_IMAGES, predictor_of
 from tfpix2pix.cli.server import add_server_flags
 
 if TYPE_CHECKING:
-    from tfpix2pix.inference.jobs import Jobs
+    from tfpix2pix.inference.jobs import Jobs, Prediction
 
 SUMMARY = "Translate images with a trained run, an exported model or a model on a server."
 
@@ -138,21 +140,28 @@ def run(arguments: argparse.Namespace) -> int:
     todo = _to_do(arguments, jobs, predictor.made_by)
     kept, written = len(jobs) - len(todo), 0
     try:
-        for prediction in track(predictor.predictions(todo), len(todo), "image"):
-            written += prediction.failure is None
-            if prediction.failure:
-                failures.append(prediction)
+        with contextlib.closing(predictor.predictions(todo)) as predictions:
+            for prediction in track(predictions, len(todo), "image"):
+                written += prediction.failure is None
+                if prediction.failure:
+                    failures.append(prediction)
     except KeyboardInterrupt as stop:
+        _print_failures(failures)
         raise KeyboardInterrupt(
             f"stopped: {kept + written} of {len(jobs)} are in {arguments.output}; the same command "
             "with --resume goes on"
         ) from stop
-    for prediction in failures:
-        print(f"failed: {prediction.source}: {prediction.failure}")
+    _print_failures(failures)
     each = "" if arguments.samples is None else f", {arguments.samples} samples of each"
     before = f", {kept} kept from before" if kept else ""
     print(f"{written} written to {arguments.output}{each}{before}, {len(failures)} failed")
     return 1 if failures else 0
+
+
+def _print_failures(failures: "Sequence[Prediction]") -> None:
+    lines = [f"failed: {prediction.source}: {prediction.failure}\n" for prediction in failures]
+    # Before what comes on stderr, also where stdout is no terminal.
+    print(*lines, sep="", end="", flush=True)
 
 
 def _to_do(arguments: argparse.Namespace, jobs: "Jobs", made_by: dict[str, Any]) -> "Jobs":

@@ -4,7 +4,7 @@ import argparse
 import contextlib
 import dataclasses
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +35,7 @@ class Predictor:
 
     suffix: str
     made_by: dict[str, Any]
-    predictions: "Callable[[Jobs], Iterator[Prediction]]"
+    predictions: "Callable[[Jobs], Generator[Prediction, None, None]]"
 
 
 def predictor_of(arguments: argparse.Namespace) -> Predictor:
@@ -107,7 +107,7 @@ def _of_server(arguments: argparse.Namespace) -> Predictor:
 
     answerer = connect_to_server(arguments)
 
-    def predictions(jobs: "Jobs") -> "Iterator[Prediction]":
+    def predictions(jobs: "Jobs") -> "Generator[Prediction, None, None]":
         with contextlib.closing(answerer):
             yield from predict_files(answerer, jobs)
 
@@ -117,7 +117,7 @@ def _of_server(arguments: argparse.Namespace) -> Predictor:
 
 def _predictions(
     arguments: argparse.Namespace, translator: "FileTranslator"
-) -> "Callable[[Jobs], Iterator[Prediction]]":
+) -> "Callable[[Jobs], Generator[Prediction, None, None]]":
     from tfpix2pix.inference.predict import predict_samples
 
     if arguments.samples is not None:
@@ -129,7 +129,7 @@ def _predictions(
 
 def _streamed(
     translator: "ArrayTranslator", batch_size: int | None
-) -> "Callable[[Jobs], Iterator[Prediction]]":
+) -> "Callable[[Jobs], Generator[Prediction, None, None]]":
     from tfpix2pix.inference.predict import predict_files
     from tfpix2pix.inference.streaming import StreamingAnswerer
 

@@ -4,11 +4,11 @@ import argparse
 from typing import TYPE_CHECKING, get_args
 
 from tfpix2pix.config.types import SizeHandling
+from tfpix2pix.inference.tiling import DEFAULT_MEGAPIXELS
 
 if TYPE_CHECKING:
     from tfpix2pix.inference.served import ServingOptions
 
-DEFAULT_MEGAPIXELS = 64.0
 # Their names; one that is not given is None.
 SERVING_FLAGS = ("size_handling", "max_megapixels", "dropout")
 

@@ -23,7 +23,14 @@ from tfpix2pix.data.stored import (
 from tfpix2pix.data.tiff import read_tiff
 from tfpix2pix.errors import UserError
 
-__all__ = ["SUFFIXES", "TENSORFLOW_SUFFIXES", "StoredImage", "conform", "read_image"]
+__all__ = [
+    "SUFFIXES",
+    "TENSORFLOW_SUFFIXES",
+    "StoredImage",
+    "conform",
+    "is_left_to_tensorflow",
+    "read_image",
+]
 
 # Those whose files TensorFlow decodes as they are read here. BMP is not among them: it takes
 # palettes for gray values, and refuses 1-bit and 4-bit files.
@@ -31,6 +38,12 @@ TENSORFLOW_SUFFIXES = (".jpg", ".jpeg", ".png")
 SUFFIXES = (*TENSORFLOW_SUFFIXES, ".bmp", ".webp", ".tif", ".tiff", ".npy", ".npz")
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+def is_left_to_tensorflow(path: Path) -> bool:
+    """Whether TensorFlow decodes a file where it is at hand: also one of an unknown suffix."""
+    suffix = path.suffix.lower()
+    return suffix in TENSORFLOW_SUFFIXES or suffix not in SUFFIXES
 
 
 def read_image(path: Path) -> StoredImage:

@@ -1,7 +1,7 @@
 """What answers image files: a run, an exported file, a model server. Imports no framework."""
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import Protocol
 
@@ -32,8 +32,11 @@ class Answerer(Protocol):
 
     suffix: str
 
-    def answers(self, sources: Iterable[Path]) -> Iterator[Answer]:
-        """One answer for each file, in their order; a file that fails does not end the others."""
+    def answers(self, sources: Iterable[Path]) -> Generator[Answer, None, None]:
+        """One answer for each file, in their order; a file that fails does not end the others.
+
+        When it is closed, nothing more is begun.
+        """
         ...
 
 

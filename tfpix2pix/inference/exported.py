@@ -1,4 +1,7 @@
-"""`ArrayTranslator`s over exported networks: no TensorFlow but where the network needs it."""
+"""`ArrayTranslator`s over exported networks: no TensorFlow but where the network needs it.
+
+What is imported only inside of functions imports TensorFlow.
+"""
 
 from pathlib import Path
 
@@ -15,6 +18,8 @@ from tfpix2pix.inference.runtimes import Network
 
 class StoredTranslator:
     """Over what takes and gives stored images, of any size: a SavedModel's own signature.
+
+    TensorFlow, which runs it anyway, decodes and encodes too, so that the files are the run's own.
 
     Attributes:
         suffix: of the answers' files.
@@ -38,7 +43,9 @@ class StoredTranslator:
             OSError: it cannot be read.
             UserError: it is no image, or not one that the network can take.
         """
-        return arrays.as_wanted(read_image(source), self._formats.input)
+        from tfpix2pix.inference.image_files import read_input
+
+        return read_input(source, self._formats.input)
 
     def translate(self, images: np.ndarray) -> np.ndarray:
         """[N, H, W, C] from `read`, of one size -> [N, H', W', C'] of the targets' stored type."""
@@ -46,11 +53,13 @@ class StoredTranslator:
 
     def encode(self, image: np.ndarray) -> bytes:
         """One answer [H, W, C'] as the content of a file."""
-        return encode_image(image)[0]
+        from tfpix2pix.inference.image_files import encode_answer
+
+        return encode_answer(image)
 
 
 class ExportedTranslator(StoredTranslator):
-    """Over a network of one size that sees [-1, 1]: the same answers as the run's own.
+    """Over a network of one size that sees [-1, 1]: the run's own answers, to a gray level or so.
 
     Attributes:
         suffix: of the answers' files.
@@ -90,7 +99,7 @@ class ExportedTranslator(StoredTranslator):
             OSError: it cannot be read.
             UserError: it is no image, or not one that the network can take.
         """
-        image = super().read(source)
+        image = arrays.as_wanted(read_image(source), self._formats.input)
         height, width = image.shape[:2]
         if (height, width) != self.size and not self._resizes:
             raise UserError(
@@ -103,3 +112,7 @@ class ExportedTranslator(StoredTranslator):
         """[N, H, W, C] from `read` -> [N, H, W, C'] of the targets' stored type."""
         generated = self._network(arrays.to_network_range(images, self._formats.input))
         return arrays.from_network_range(generated, self._formats.target)
+
+    def encode(self, image: np.ndarray) -> bytes:
+        """One answer [H, W, C'] as the content of a file."""
+        return encode_image(image)[0]

@@ -1,7 +1,5 @@
 """A run as an `ArrayTranslator`: files are read, answered, and encoded as its targets are."""
 
-import contextlib
-import dataclasses
 import functools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,32 +10,16 @@ import tensorflow as tf
 
 from tfpix2pix.config.types import Interpolation
 from tfpix2pix.data import images
-from tfpix2pix.data.encoding import PNG, encode_image, image_suffix
-from tfpix2pix.data.formats import ImageFormat
-from tfpix2pix.data.pairs import plain_reason
-from tfpix2pix.data.pipeline import scaled_size
-from tfpix2pix.data.reading import SUFFIXES, TENSORFLOW_SUFFIXES, conform, read_image
+from tfpix2pix.data.encoding import image_suffix
 from tfpix2pix.errors import UserError
+from tfpix2pix.inference.image_files import encode_answer, read_input, tensorflow_refusals
+from tfpix2pix.inference.own_scale import OwnScale
 from tfpix2pix.inference.own_size import OwnSize, measurer, with_statistics
 from tfpix2pix.inference.tiling import Tiling, choose_tiling, own_multiple, smallest_own_side
 from tfpix2pix.inference.translator import Translator, load_run_generator
+from tfpix2pix.models.any_size import at_size
 from tfpix2pix.models.statistics import Statistics, pooled
 from tfpix2pix.training.run_folder import RunFolder
-
-
-@dataclasses.dataclass(frozen=True)
-class OwnScale:
-    """How images are translated at their own size.
-
-    Attributes:
-        network: for images of any size.
-        width: to which they are scaled first, or None.
-        smallest_side: of images after that.
-    """
-
-    network: OwnSize
-    width: int | None
-    smallest_side: int
 
 
 class FileTranslator:
@@ -87,19 +69,11 @@ class FileTranslator:
             OSError: it cannot be read.
             UserError: it is no image, or not one that the run can take.
         """
-        if source.stat().st_size == 0:
-            raise UserError("the file is empty")
-        with _tensorflow_refusals():
-            source_format = self._translator.formats.input
-            image = read_input(source, source_format, in_python=_in_python(source))
-            scale = self._own_scale
-            if scale is None:
-                return images.resize(image, self._translator.size, self._interpolation).numpy()
-            if scale.width is not None:
-                size = scaled_size(tf.constant(image), scale.width)
-                image = images.resize(image, size, self._interpolation).numpy()
-        _check_side(image.shape[0], image.shape[1], scale)
-        return image
+        image = read_input(source, self._translator.formats.input)
+        with tensorflow_refusals():
+            if self._own_scale is not None:
+                return self._own_scale.prepared(image, self._interpolation)
+            return images.resize(image, self._translator.size, self._interpolation).numpy()
 
     def translate(self, images: np.ndarray) -> np.ndarray:
         """[N, H, W, C] from `read`, of one size -> [N, H, W, C'] of the targets' stored type.
@@ -107,7 +81,7 @@ class FileTranslator:
         Raises:
             UserError: there is not enough memory.
         """
-        with _tensorflow_refusals():
+        with tensorflow_refusals():
             if self._own_scale is not None:
                 return self._own_scale.network.translate(images, self._seed)
             self._translator.choose_draw(self._seed, 0)
@@ -115,9 +89,7 @@ class FileTranslator:
 
     def encode(self, image: np.ndarray) -> bytes:
         """An answer [H, W, C'] as the content of a file; PNGs by TensorFlow, as exports do."""
-        if self.suffix == PNG:
-            return tf.io.encode_png(image).numpy()
-        return encode_image(image)[0]
+        return encode_answer(image)
 
     def samples(self, source: Path, count: int, seed: int = 0) -> Iterator[np.ndarray]:
         """Draws of the answer to a file, which depend on the seed and on their number alone.
@@ -144,14 +116,14 @@ class FileTranslator:
             as `read` and `translate` do.
         """
         image = self.read(source)
-        with _tensorflow_refusals():
+        with tensorflow_refusals():
             if self._own_scale is not None:
                 return self._own_scale.network.measured(image)
             seen = self._translator.seen(tf.constant(image[np.newaxis]))
             return measurer(generator)(seen)
 
     def _values(self, image: np.ndarray, seed: int, number: int) -> np.ndarray:
-        with _tensorflow_refusals():
+        with tensorflow_refusals():
             if self._own_scale is not None:
                 return self._own_scale.network.values(image, seed, number)
             self._translator.choose_draw(seed, number)
@@ -183,15 +155,14 @@ def load_file_translator(
         UserError: it is no run folder, or holds no such checkpoint, or one of `statistics_of`
             cannot be used.
     """
-    load = functools.partial(
-        load_run_generator,
-        run_dir,
-        checkpoint=checkpoint,
-        dropout_at_prediction=dropout_at_prediction,
-    )
     folder = RunFolder(Path(run_dir))
     settings, formats = folder.settings(), folder.formats()
-    generator, interpolation = load(), settings.data.input_interpolation
+    interpolation = settings.data.input_interpolation
+    generator = load_run_generator(
+        run_dir, checkpoint=checkpoint, dropout_at_prediction=dropout_at_prediction
+    )
+    # One for all sizes, so that a further one costs no weights and nothing is read again.
+    generator_at = functools.partial(at_size, generator)
     if tiling is None and settings.data.crops_each_pair:
         tiling = choose_tiling(settings)
 
@@ -200,7 +171,7 @@ def load_file_translator(
         if tiling is not None:
             scaled = settings.data.resize == "scale_width_and_crop"
             own_scale = OwnScale(
-                OwnSize(load, formats, own_multiple(settings), tiling, statistics),
+                OwnSize(generator_at, formats, own_multiple(settings), tiling, statistics),
                 settings.data.load_size[1] if scaled else None,
                 smallest_own_side(settings),
             )
@@ -223,51 +194,3 @@ def _statistics(plain: FileTranslator, generator: keras.Model, source: Path) -> 
         raise UserError(f"--fixed-statistics {source}: {error.strerror}") from error
     except UserError as error:
         raise UserError(f"--fixed-statistics {source}: {error}") from error
-
-
-def _check_side(height: int, width: int, own_scale: OwnScale) -> None:
-    """Refuses images that are too small for the generator even when they are padded.
-
-    Raises:
-        UserError: with the smallest size.
-    """
-    least = own_scale.smallest_side
-    if min(height, width) < least:
-        scaled = "" if own_scale.width is None else f", scaled to a width of {own_scale.width},"
-        raise UserError(
-            f"the image{scaled} is {height}x{width}: too small for the generator of this run, "
-            f"which takes images of at least {least}x{least}"
-        )
-
-
-def read_input(source: Path, image_format: ImageFormat, *, in_python: bool) -> np.ndarray:
-    """Reads a file as [H, W, C] of the format's type; colours and bits may be reduced.
-
-    Raises:
-        OSError, UserError, tf.errors.OpError: it cannot be read, or is no such image.
-    """
-    if in_python or image_format.dtype == "float32" or image_format.channels not in (1, 3, 4):
-        pixels = read_image(source)
-        return conform(pixels, image_format.channels, image_format.dtype, reduce=True)
-    return images.decode_image(tf.constant(source.read_bytes()), image_format).numpy()
-
-
-def _in_python(source: Path) -> bool:
-    """Whether TensorFlow does not read files of this kind."""
-    return source.suffix.lower() in set(SUFFIXES) - set(TENSORFLOW_SUFFIXES)
-
-
-@contextlib.contextmanager
-def _tensorflow_refusals() -> Iterator[None]:
-    """Turns what TensorFlow raises into a `UserError` in plain words."""
-    try:
-        yield
-    except tf.errors.InvalidArgumentError as error:
-        raise UserError(f"not an image, or damaged: {plain_reason(error)}") from error
-    except tf.errors.ResourceExhaustedError as error:
-        raise UserError(
-            "there is not enough memory for the network at this size: give a smaller "
-            "--batch-size, --whole-up-to or --window"
-        ) from error
-    except tf.errors.OpError as error:
-        raise UserError(plain_reason(error)) from error

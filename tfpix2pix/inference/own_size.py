@@ -28,8 +28,8 @@ from tfpix2pix.models.statistics import (
     with_given_statistics,
 )
 
-# Networks for so many sizes are kept; sizes are rounded up, so that there are not too many.
-SIZES_KEPT = 4
+# Graphs for so many sizes are kept; sizes are rounded up, so that there are not too many.
+SIZES_KEPT = 16
 Size = tuple[int, int]
 # From what the network sees of one or more images, float32 [B, H, W, C].
 Measure = Callable[[tf.Tensor], Statistics]
@@ -54,7 +54,7 @@ class OwnSize:
     """A network for images of any size.
 
     Args:
-        load: gives the generator for a height and width.
+        generator_at: gives the generator for a height and width.
         formats: of the images.
         multiple: of which height and width must be.
         tiling: when, and how, images are cut into tiles.
@@ -63,19 +63,20 @@ class OwnSize:
 
     def __init__(
         self,
-        load: Callable[[Size], keras.Model],
+        generator_at: Callable[[Size], keras.Model],
         formats: PairFormat,
         multiple: int,
         tiling: Tiling,
         statistics: Statistics | None = None,
     ):
-        self._load = load
+        self._generator_at = generator_at
         self._formats = formats
         self._multiple = multiple
         self._tiling = tiling
         self._statistics = statistics
         self._whole = functools.lru_cache(SIZES_KEPT)(self._make_whole)
         self._tiler = functools.lru_cache(SIZES_KEPT)(self._make_tiler)
+        self._measurer = functools.lru_cache(SIZES_KEPT)(self._make_measurer)
 
     def translate(self, image: np.ndarray, seed: int) -> np.ndarray:
         """Stored images [N, H, W, C] -> [N, H, W, C'], dropout by the first draw of the seed."""
@@ -112,7 +113,7 @@ class OwnSize:
         size = self._padded(image.shape[:2])
         window = size if self._fits(size) else _window(size, self._tiling.window)
         seen = self._tile_reader(image, size, window)
-        return measurer(self._load(window))(self._sampled(seen, size, window))
+        return self._measurer(window)(self._sampled(seen, size, window))
 
     def _in_tiles(self, image: np.ndarray, seed: int) -> np.ndarray:
         """One stored image [H, W, C] -> [H, W, C'].
@@ -191,20 +192,23 @@ class OwnSize:
         return math.prod(size) <= max(self._tiling.whole_up_to, self._multiple**2)
 
     def _make_whole(self, size: Size) -> Translator:
-        generator = self._load(size)
+        generator = self._generator_at(size)
         if self._statistics is not None:
             generator = with_statistics(generator, self._statistics)
         return Translator(generator, formats=self._formats, resizes=False)
 
     def _make_tiler(self, window: Size) -> _Tiler:
-        generator, measure = self._load(window), None
+        generator, measure = self._generator_at(window), None
         if self._statistics is not None:
             generator = with_statistics(generator, self._statistics)
         elif self._tiling.statistics == "image" and has_image_statistics(generator):
-            measure = measurer(generator)
+            measure = self._measurer(window)
             generator = with_given_statistics(generator)
         network = Translator(generator, formats=self._formats, resizes=False)
         return _Tiler(network, generator, measure)
+
+    def _make_measurer(self, window: Size) -> Measure:
+        return measurer(self._generator_at(window))
 
 
 def measurer(generator: keras.Model) -> Measure:

@@ -1,19 +1,19 @@
 """Translates any number of image files; every one of them is accounted for. No TensorFlow here."""
 
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+import contextlib
+from collections.abc import Generator, Iterable
 
 from tfpix2pix.errors import UserError
 from tfpix2pix.files import write_atomically
 from tfpix2pix.inference.answering import Answer, Answerer
 from tfpix2pix.inference.jobs import Job, Jobs, Prediction, find_jobs
 from tfpix2pix.inference.samples import Drawing, write_samples
-from tfpix2pix.inference.threads import BYTES_AHEAD, THREADS, in_order
+from tfpix2pix.inference.threads import BYTES_AHEAD, THREADS, in_order, thread_pool
 
 __all__ = ["Job", "Jobs", "Prediction", "find_jobs", "predict_files", "predict_samples"]
 
 
-def predict_files(answerer: Answerer, jobs: Iterable[Job]) -> Iterator[Prediction]:
+def predict_files(answerer: Answerer, jobs: Iterable[Job]) -> Generator[Prediction, None, None]:
     """Has files answered, and writes the answers in threads, each whole or not at all.
 
     Args:
@@ -24,7 +24,9 @@ def predict_files(answerer: Answerer, jobs: Iterable[Job]) -> Iterator[Predictio
         One prediction for each job, in order, failed ones included.
     """
     answers = answerer.answers(job.source for job in jobs)
-    with ThreadPoolExecutor(THREADS) as pool:
+    # Closed here, as what is suspended in a traceback would go on: the answers first, which read
+    # ahead.
+    with thread_pool() as pool, contextlib.closing(answers):
         answered = zip(jobs, answers, strict=True)
         written = in_order(
             pool, _written, answered, 2 * THREADS, lambda sized: sized[0], BYTES_AHEAD
@@ -35,7 +37,7 @@ def predict_files(answerer: Answerer, jobs: Iterable[Job]) -> Iterator[Predictio
 
 def predict_samples(
     drawing: Drawing, jobs: Iterable[Job], samples: int, seed: int = 0
-) -> Iterator[Prediction]:
+) -> Generator[Prediction, None, None]:
     """Draws many answers to each file, one file after the other; see `write_samples`.
 
     Args:

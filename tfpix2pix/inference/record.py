@@ -7,14 +7,13 @@ Copying a folder of answers may change which file is the younger; then more is a
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tfpix2pix.data.reading import read_image
 from tfpix2pix.errors import UserError
 from tfpix2pix.files import write_atomically
 from tfpix2pix.inference.jobs import Job, written_paths
-from tfpix2pix.inference.threads import THREADS, in_order
+from tfpix2pix.inference.threads import THREADS, in_order, thread_pool
 
 RECORD = "predict.json"
 CHOICES = "choose another --output, or leave out --resume to answer all anew"
@@ -56,7 +55,7 @@ def are_done(jobs: Iterable[Job], since: int, samples: int | None = None) -> Ite
     def is_done(job: Job) -> bool:
         return all(_counts(path, job.source, since) for path in written_paths(job.target, samples))
 
-    with ThreadPoolExecutor(THREADS) as pool:
+    with thread_pool() as pool:
         yield from in_order(pool, is_done, jobs, 4 * THREADS)
 
 

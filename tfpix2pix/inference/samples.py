@@ -9,6 +9,8 @@ from typing import Protocol
 
 import numpy as np
 
+from tfpix2pix.data.encoding import TIFF
+from tfpix2pix.data.geotiff import with_place_of
 from tfpix2pix.files import files_written_together
 
 MEAN, DEVIATION = "mean", "std"
@@ -70,7 +72,8 @@ def write_samples(
     """Writes the draws of one file's answer to `sample_paths(target, count)`: all, or none.
 
     Mean and standard deviation are those of the answers before they are rounded, in the targets'
-    values: a deviation of 12 gray levels is a pixel of 12. Memory does not grow with `count`.
+    values: a deviation of 12 gray levels is a pixel of 12. Memory does not grow with `count`. TIFF
+    files keep the place of a GeoTIFF of the same size.
 
     Args:
         translator: with dropout on.
@@ -88,10 +91,15 @@ def write_samples(
     *draws, mean, deviation = sample_paths(target, count)
     answers = translator.samples(source, count, seed)
     spread = Spread()
+
+    def encoded(values: np.ndarray) -> bytes:
+        content = translator.encode_values(values)
+        return with_place_of(source, content) if target.suffix == TIFF else content
+
     with files_written_together(target.parent) as folder:
         for path, values in zip(draws, answers, strict=True):
             spread.add(values)
-            (folder / path.name).write_bytes(translator.encode_values(values))
-        (folder / deviation.name).write_bytes(translator.encode_values(spread.deviation))
-        (folder / mean.name).write_bytes(translator.encode_values(spread.mean))
+            (folder / path.name).write_bytes(encoded(values))
+        (folder / deviation.name).write_bytes(encoded(spread.deviation))
+        (folder / mean.name).write_bytes(encoded(spread.mean))
     return mean

@@ -6,8 +6,7 @@ does not grow with the number of files: so many images, and so many bytes of the
 
 import collections
 import dataclasses
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ from tfpix2pix.data.encoding import TIFF
 from tfpix2pix.data.geotiff import with_place_of
 from tfpix2pix.errors import UserError
 from tfpix2pix.inference.answering import Answer, ArrayTranslator
-from tfpix2pix.inference.threads import BYTES_AHEAD, THREADS, in_order
+from tfpix2pix.inference.threads import BYTES_AHEAD, THREADS, in_order, thread_pool
 
 # Batches that are read ahead, among which images of one size are looked for.
 BATCHES_AHEAD = 4
@@ -53,10 +52,10 @@ class StreamingAnswerer:
         self._batch_size = batch_size
         self.suffix = translator.suffix
 
-    def answers(self, sources: Iterable[Path]) -> Iterator[Answer]:
+    def answers(self, sources: Iterable[Path]) -> Generator[Answer, None, None]:
         """One answer for each file, in their order."""
         ahead = max(2 * THREADS, BATCHES_AHEAD * self._batch_size)
-        with ThreadPoolExecutor(THREADS) as pool:
+        with thread_pool() as pool:
             read = in_order(pool, self._read, sources, ahead, lambda item: item.nbytes, BYTES_AHEAD)
             encoded = in_order(
                 pool,

@@ -1,9 +1,10 @@
 """Work in threads, in order, with a limit on what is under way."""
 
 import collections
+import contextlib
 import os
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -16,6 +17,19 @@ THREADS = min(8, max(2, os.cpu_count() or 1))
 BYTES_AHEAD = 256 * 2**20
 
 
+@contextlib.contextmanager
+def thread_pool(count: int = THREADS) -> Iterator[Executor]:
+    """A pool of threads that begin nothing more once the block is left, by Ctrl-C for one.
+
+    What they are at is waited for.
+    """
+    pool = ThreadPoolExecutor(count)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
 def in_order(
     pool: Executor,
     function: Callable[[T], R],
@@ -23,7 +37,7 @@ def in_order(
     ahead: int,
     size: Callable[[R], int] | None = None,
     budget: int = 1,
-) -> Iterator[R]:
+) -> Generator[R, None, None]:
     """As `map`, in the pool's threads, but with at most `ahead` items under way.
 
     Args:

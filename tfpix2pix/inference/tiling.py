@@ -11,6 +11,8 @@ from tfpix2pix.errors import SettingsError
 # Sizes are rounded up to multiples of this, so that networks for few sizes are needed.
 LEAST_MULTIPLE = 64
 MEGAPIXEL = 1_000_000
+# Of an image that is scaled, or answered whole by an export: more of them take gigabytes.
+DEFAULT_MEGAPIXELS = 64.0
 # 2048x2048 and a little.
 WHOLE_UP_TO = 4.2
 # The larger the window, the nearer is the answer to that of the whole image: docs/large_images.md.

@@ -1,15 +1,14 @@
 """Answers files by a model on a server: several requests at once, each tried again if need be."""
 
-import concurrent.futures
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import Protocol
 
 from tfpix2pix.data.encoding import PNG
 from tfpix2pix.errors import UserError
 from tfpix2pix.inference.answering import Answer
-from tfpix2pix.inference.threads import in_order
+from tfpix2pix.inference.threads import in_order, thread_pool
 from tfpix2pix.serving.address import Address
 from tfpix2pix.serving.retries import Outage, PassingError, Retries
 from tfpix2pix.serving.sending import image_bytes
@@ -76,14 +75,14 @@ class RemoteAnswerer:
         self._concurrency = concurrency
         self._retries = retries or Retries()
 
-    def answers(self, sources: Iterable[Path]) -> Iterator[Answer]:
+    def answers(self, sources: Iterable[Path]) -> Generator[Answer, None, None]:
         """One answer for each file, in their order; so many in memory as are under way.
 
         When the server counts as gone (`retries.FILES_UNTIL_GONE`), the files that are left fail
         at once.
         """
         outage = Outage()
-        with concurrent.futures.ThreadPoolExecutor(self._concurrency) as pool:
+        with thread_pool(self._concurrency) as pool:
             try:
                 answer = functools.partial(self._answer, outage)
                 yield from in_order(pool, answer, sources, WINDOW * self._concurrency)

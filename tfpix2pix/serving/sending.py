@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tfpix2pix.data.encoding import PNG, encode_image, image_suffix
-from tfpix2pix.data.reading import SUFFIXES, TENSORFLOW_SUFFIXES, read_image
+from tfpix2pix.data.reading import is_left_to_tensorflow, read_image
 from tfpix2pix.errors import UserError
 
 
@@ -15,7 +15,7 @@ def image_bytes(source: Path) -> bytes:
         UserError: it is empty or no image, or a PNG does not hold it: floats, more than four
             channels, or a channel of data where a PNG has transparency.
     """
-    if source.suffix.lower() not in set(SUFFIXES) - set(TENSORFLOW_SUFFIXES):
+    if is_left_to_tensorflow(source):
         content = source.read_bytes()
         if not content:
             raise UserError("the file is empty")

@@ -1,0 +1,58 @@
+"""Stored images from files, and files from answers, by TensorFlow: as a run reads and writes them.
+
+TensorFlow decodes what it decoded in training too, and encodes PNG as exports do; all other kinds
+are read and written in Python.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from tfpix2pix.data import arrays, images
+from tfpix2pix.data.encoding import PNG, encode_image, image_suffix
+from tfpix2pix.data.formats import ImageFormat
+from tfpix2pix.data.pairs import plain_reason
+from tfpix2pix.data.reading import is_left_to_tensorflow, read_image
+from tfpix2pix.errors import UserError
+
+
+def read_input(source: Path, image_format: ImageFormat) -> np.ndarray:
+    """Reads a file as [H, W, C] of the format's type; colours and bits may be reduced.
+
+    Raises:
+        OSError: it cannot be read.
+        UserError: it is empty, no image, or not one that fits the format.
+    """
+    if source.stat().st_size == 0:
+        raise UserError("the file is empty")
+    by_tensorflow = image_format.dtype != "float32" and image_format.channels in (1, 3, 4)
+    if by_tensorflow and is_left_to_tensorflow(source):
+        with tensorflow_refusals():
+            return images.decode_image(tf.constant(source.read_bytes()), image_format).numpy()
+    return arrays.as_wanted(read_image(source), image_format)
+
+
+def encode_answer(image: np.ndarray) -> bytes:
+    """An answer [H, W, C] as the content of a file; see `image_suffix`."""
+    if image_suffix(image.shape[-1], image.dtype.name) == PNG:
+        return tf.io.encode_png(image).numpy()
+    return encode_image(image)[0]
+
+
+@contextlib.contextmanager
+def tensorflow_refusals() -> Iterator[None]:
+    """Turns what TensorFlow raises into a `UserError` in plain words."""
+    try:
+        yield
+    except tf.errors.InvalidArgumentError as error:
+        raise UserError(f"not an image, or damaged: {plain_reason(error)}") from error
+    except tf.errors.ResourceExhaustedError as error:
+        raise UserError(
+            "there is not enough memory for the network at this size: give a smaller "
+            "--batch-size, --whole-up-to or --window"
+        ) from error
+    except tf.errors.OpError as error:
+        raise UserError(plain_reason(error)) from error
