@@ -136,3 +136,11 @@ def test_floats_among_integers_are_refused(tmp_path):
     np.save(tmp_path / "a.npy", np.zeros((4, 4, 3), np.float32))
     with pytest.raises(UserError, match="floating-point among 8-bit images"):
         arrays.as_wanted(read_image(tmp_path / "a.npy"), RGB)
+
+
+def test_floats_that_are_no_numbers_are_refused(tmp_path):
+    values = np.zeros((2, 3, 5), np.float32)
+    values[1, 2, 3], values[0, 0, 0] = np.nan, np.inf
+    np.save(tmp_path / "gaps.npy", values)
+    with pytest.raises(UserError, match="2 of its 30 values are NaN or infinite"):
+        arrays.as_wanted(read_image(tmp_path / "gaps.npy"), ImageFormat(5, "float32", (0.0, 1.0)))

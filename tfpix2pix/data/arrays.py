@@ -11,6 +11,7 @@ from tfpix2pix.data import operations
 from tfpix2pix.data.formats import Colour, ImageFormat
 from tfpix2pix.data.operations import to_dtype
 from tfpix2pix.data.stored import StoredImage, conform
+from tfpix2pix.errors import UserError
 
 
 def as_wanted(image: StoredImage, image_format: ImageFormat) -> np.ndarray:
@@ -18,7 +19,8 @@ def as_wanted(image: StoredImage, image_format: ImageFormat) -> np.ndarray:
 
     Gray is repeated, colours become luma where one channel is wanted, transparency is dropped
     unless it makes up the wanted channels, bits are reduced where 8 are wanted and spread where 16
-    are. Floats, and channels that are none of gray, RGB and RGBA, must be what the format says.
+    are. Floats, and channels that are none of gray, RGB and RGBA, must be what the format says, and
+    floats finite.
 
     Of PNG and BMP the values are TensorFlow's. Of JPEG they are up to 4 levels of 255 off: Pillow
     computes the cosine transform accurately, and TensorFlow, unless told, in the fast way. Where
@@ -33,7 +35,13 @@ def as_wanted(image: StoredImage, image_format: ImageFormat) -> np.ndarray:
         image = StoredImage((pixels >> 8).astype(np.uint8), image.has_alpha)
     if kinds == ("uint8", "uint16"):  # as TensorFlow, which mixes channels before it spreads bits
         return conform(image, channels, "uint8", reduce=True) * np.uint16(257)
-    return conform(image, channels, image_format.dtype, reduce=True)
+    values = conform(image, channels, image_format.dtype, reduce=True)
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise UserError(
+            f"{np.count_nonzero(~np.isfinite(values))} of its {values.size} values are NaN or "
+            "infinite: expected numbers, fill the gaps first"
+        )
+    return values
 
 
 def resize(image: np.ndarray, size: tuple[int, int], method: Interpolation) -> np.ndarray:
