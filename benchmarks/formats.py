@@ -1,6 +1,7 @@
 """The paper's generator in every format: size of its files, difference, time of an answer."""
 
 import dataclasses
+import functools
 import tempfile
 from pathlib import Path
 
@@ -58,9 +59,10 @@ def measure_formats(rounds: int, run_dir: Path | None = None) -> list[FormatRow]
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         files = _written(generator, samples.images[:CALIBRATION], folder)
+        expected = functools.partial(generator, training=False)
         differences = {}
         for name, path in files.items():
-            differences[name] = measure_difference(load_network(path), generator, compared)
+            differences[name] = measure_difference(load_network(path), expected, compared)
             print(f"{name}, {SIZE} px: {differences[name].describe()}", flush=True)
         trained = _trained_differences(run_dir, folder / "trained") if run_dir else {}
         times = {size: _times(files, size, rounds) for size in BATCH_SIZES}

@@ -184,7 +184,7 @@ def test_noise_where_there_is_none_is_refused(
 
 def test_exports_answer_without_dropout(trained, photo, tmp_path):
     run_dir = trained(dropout_at_prediction=True, **NOISY)
-    version = export_savedmodel(run_dir, tmp_path / "models")
+    version = export_savedmodel(run_dir, tmp_path / "models").path
     signature = tf.saved_model.load(str(version)).signatures["serving_default"]
     answer = signature(image_bytes=tf.constant([photo.read_bytes()]))["generated_image_bytes"]
     expected = generator_of(run_dir, dropout_at_prediction=False)(seen(photo), training=False)

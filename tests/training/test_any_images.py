@@ -315,7 +315,7 @@ def test_an_export_of_a_run_on_crops_answers_at_each_images_scale_as_predict_doe
     write_image(photo, picture(1, 3, "uint8", (37, 70)))
     assert cli.main(["predict", str(run_dir), str(photo), "--output", str(tmp_path / "out")]) == 0
     expected = read_image(tmp_path / "out" / "photo.png").pixels
-    exported = tf.saved_model.load(str(export_savedmodel(run_dir, tmp_path / "models")))
+    exported = tf.saved_model.load(str(export_savedmodel(run_dir, tmp_path / "models").path))
     served = exported.signatures["serving_default"](image_bytes=tf.constant([photo.read_bytes()]))
     answer = tf.io.decode_png(served["generated_image_bytes"][0]).numpy()
     assert answer.shape == (37, 70, 3)

@@ -192,8 +192,13 @@ def _load_keras(path: Path) -> Network:
     return _called_with_floats(model, model.input_shape)
 
 
-def load_signature(version: Path, name: str) -> Network:
+def load_signature(version: Path, name: str, seed: int | None = None) -> Network:
     """A signature of a SavedModel, from `input_image` to `generated_image`.
+
+    Args:
+        version: its folder.
+        name: of the signature.
+        seed: for every image, where dropout is on.
 
     Raises:
         UserError: it cannot be opened, or has no such signature.
@@ -210,7 +215,10 @@ def load_signature(version: Path, name: str) -> Network:
 
     def network(images: np.ndarray) -> np.ndarray:
         with _running(tf.errors.OpError):
-            return signature(input_image=tf.constant(images))["generated_image"].numpy()
+            inputs = {"input_image": tf.constant(images)}
+            if seed is not None:
+                inputs["seed"] = tf.fill([len(images)], tf.constant(seed, tf.int64))
+            return signature(**inputs)["generated_image"].numpy()
 
     # A loaded model's variables live as long as the model does.
     network.model = loaded  # type: ignore[attr-defined]

@@ -227,6 +227,8 @@ def _check_limit(max_megapixels: float, settings: Settings, handling: SizeHandli
     """
     height, width = settings.data.crop_size
     if handling == "pad":
+        if settings.data.resize == "scale_width_and_crop":
+            width = settings.data.load_size[1]  # no image is narrower once it is scaled
         multiple = own_multiple(settings)
         height, width = (side + -side % multiple for side in (height, width))
     if height * width > max_megapixels * 1e6:
