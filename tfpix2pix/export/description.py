@@ -16,6 +16,7 @@ from tfpix2pix.errors import UserError
 
 FILE_NAME = "tfpix2pix.json"
 FORMAT_VERSION = 1
+SERVING_DEFAULT = "serving_default"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,6 +84,11 @@ class ModelDescription:
             raise UserError(
                 "this is no description of a model that tfpix2pix exported: export it again"
             ) from error
+
+
+def request_file_name(signature: str) -> str:
+    """Of the body of a request for a signature of a SavedModel, in its folder."""
+    return f"request_rest{'' if signature == SERVING_DEFAULT else f'_{signature}'}.json"
 
 
 def read_description(path: Path) -> ModelDescription:

@@ -14,7 +14,7 @@ from tfpix2pix.export.checking import Exported
 from tfpix2pix.export.describing import describe_run
 from tfpix2pix.export.description import ModelDescription
 from tfpix2pix.export.model_card import model_card
-from tfpix2pix.export.requests import example_request, write_warmup
+from tfpix2pix.export.requests import example_bodies, write_warmup
 from tfpix2pix.export.samples import find_data, samples_of
 from tfpix2pix.export.savedmodel_check import check_savedmodel, generator_answers
 from tfpix2pix.files import folder_written_atomically
@@ -22,7 +22,7 @@ from tfpix2pix.inference.served import ServedModel, ServingOptions, load_served_
 from tfpix2pix.inference.translator import load_run_generator
 from tfpix2pix.training.run_folder import RunFolder
 
-CARD, REQUEST = "model_card.md", "request_rest.json"
+CARD = "model_card.md"
 # Where TensorFlow Serving looks for requests to run before it says that a model is ready.
 WARMUP = Path("assets.extra") / "tf_serving_warmup_requests"
 
@@ -78,8 +78,9 @@ def write_savedmodel(
 ) -> Path:
     """Writes the next version of a model; it appears whole or not at all.
 
-    Signatures: see `ServedModel.signatures`. Beside them: `model_card.md`, `tfpix2pix.json`,
-    `request_rest.json` and, in `assets.extra/`, requests for TensorFlow Serving to warm up with.
+    Signatures: see `ServedModel.signatures`. Beside them: `model_card.md`, `tfpix2pix.json`, the
+    body of a request for each signature (`request_rest.json`, `request_rest_generate.json`, ...)
+    and, in `assets.extra/`, requests for TensorFlow Serving to warm up with.
 
     Args:
         model: what is written.
@@ -109,7 +110,9 @@ def _next_version(
         tf.saved_model.save(model, str(temporary), signatures=model.signatures())
         (temporary / described.FILE_NAME).write_text(description.to_json(), encoding="utf-8")
         (temporary / CARD).write_text(model_card(description, name), encoding="utf-8")
-        (temporary / REQUEST).write_text(example_request(model), encoding="utf-8")
+        for signature, body in example_bodies(model).items():
+            name_of_body = described.request_file_name(signature)
+            (temporary / name_of_body).write_text(body, encoding="utf-8")
         (temporary / WARMUP).parent.mkdir(exist_ok=True)
         write_warmup(model, temporary / WARMUP, name)
         yield version, temporary
