@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import io
+import json
 import shutil
 import subprocess
 import sys
@@ -407,8 +408,20 @@ def test_the_description_says_what_the_run_is(exported, run_dir):
     description = read_description(exported("keras").path.with_name("tfpix2pix.json"))
     assert description.formats == RunFolder(run_dir).formats()
     assert (description.size, description.step) == ((32, 32), TINY["steps"])
+    assert description.size_handling == "fixed"
     assert description.settings["model"]["base_filters"] == TINY["base_filters"]
     assert description.trained_on["train_pairs"] == 6
+
+
+def test_the_description_of_a_run_on_crops_has_no_way_to_resize(
+    tmp_path, module_pairs_folder, photo
+):
+    run_dir, data = tmp_path / "run", str(module_pairs_folder)
+    train(resolve(flags=TINY | {"data": data, "resize": "crop", "steps": 1}), run_dir)
+    path = export_network(run_dir, tmp_path / "out", "keras").path
+    assert json.loads(path.with_name("tfpix2pix.json").read_text())["size_handling"] is None
+    with pytest.raises(UserError, match="trained on crops, takes 32x32 alone"):
+        load_exported(path).read(photo)
 
 
 def test_a_file_without_its_description_is_refused(exported, tmp_path):

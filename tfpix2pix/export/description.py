@@ -28,7 +28,8 @@ class ModelDescription:
         size: height and width of the network.
         size_handling: of images of another size: `"fixed"`: resized, and answered at the
             network's size, as `predict` does; `"resize"`: and the answer resized back; `"pad"`:
-            mirrored on to a multiple of what the network takes, and the answer cut back.
+            mirrored on to a multiple of what the network takes, and the answer cut back; None:
+            they are refused, for the network knows one scale alone.
         input_interpolation: how inputs are resized; label maps always by `"nearest"`.
         target_interpolation: how answers are resized back, the same.
         multiple: with `"pad"`, of which height and width are made, else None.
@@ -43,7 +44,7 @@ class ModelDescription:
 
     formats: PairFormat
     size: tuple[int, int]
-    size_handling: SizeHandling = "fixed"
+    size_handling: SizeHandling | None = "fixed"
     input_interpolation: Interpolation = "bicubic"
     target_interpolation: Interpolation = "bicubic"
     multiple: int | None = None

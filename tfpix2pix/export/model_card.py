@@ -37,6 +37,7 @@ def model_card(description: ModelDescription, name: str) -> str:
 def _what(description: ModelDescription) -> str:
     source, target = description.formats.input, description.formats.target
     height, width = description.size
+    assert description.size_handling is not None, "of every SavedModel"
     handling = HANDLING[description.size_handling].format(
         size=f"{height}x{width}", multiple=description.multiple
     )
