@@ -105,6 +105,20 @@ def test_dropout_draws_what_the_generator_draws(trained, tmp_path, monkeypatch):
         export_savedmodel(run_dir, tmp_path / "model", options=options)
 
 
+def test_that_dropout_is_off_is_said_of_what_was_written(trained, tmp_path, capsys):
+    run_dir = trained(dropout_at_prediction=True, depth=5)
+    arguments = ["export", str(run_dir), "--output"]
+    assert cli.main([*arguments, str(tmp_path / "model")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    (line,) = [line for line in lines if line.startswith("dropout is off in the export")]
+    assert lines.index(line) > next(i for i, one in enumerate(lines) if one.startswith("wrote "))
+    (tmp_path / "file").touch()
+    assert cli.main([*arguments, str(tmp_path / "file")]) == 1
+    shown = capsys.readouterr()
+    assert "cannot write" in shown.err
+    assert "dropout" not in shown.out
+
+
 def test_what_answers_otherwise_is_not_written(trained, tmp_path, monkeypatch, capsys):
     def load_others(*args, **kwargs):
         model = load_served_model(*args, **kwargs)

@@ -135,10 +135,6 @@ def _export_savedmodel(arguments: argparse.Namespace) -> None:
         from tfpix2pix.export.savedmodel import export_savedmodel
 
     settings = settings_of_run(arguments.run_dir, arguments.checkpoint)
-    if settings.model.dropout_at_prediction and not arguments.dropout:
-        print(
-            "dropout is off in the export, and on in this run's own answers: --dropout leaves it on"
-        )
     exported = export_savedmodel(
         arguments.run_dir,
         arguments.output,
@@ -149,6 +145,10 @@ def _export_savedmodel(arguments: argparse.Namespace) -> None:
     version = exported.path
     print(f"wrote {version}; what it is: {version}/model_card.md")
     _tell_check(exported, "as TensorFlow loads it")
+    if settings.model.dropout_at_prediction and not arguments.dropout:
+        print(
+            "dropout is off in the export, and on in this run's own answers: --dropout leaves it on"
+        )
     print(f"inspect with: saved_model_cli show --dir {shlex.quote(str(version))} --all")
 
 
