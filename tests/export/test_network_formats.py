@@ -15,6 +15,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from tests.inference.answered import answered
 from tfpix2pix.cli import main as cli
 from tfpix2pix.config import resolve
 from tfpix2pix.errors import UserError
@@ -381,9 +382,8 @@ def test_files_are_translated_without_tensorflow(
         cwd=Path(__file__).parents[2],
     )
     assert done.stdout.split() == [".png", "False", "False"]
-    (tmp_path / "run.png").write_bytes(
-        load_file_translator(run_dir, dropout_at_prediction=False)(photo)
-    )
+    of_run = load_file_translator(run_dir, dropout_at_prediction=False)
+    (tmp_path / "run.png").write_bytes(answered(of_run, photo))
     found, expected = (
         np.asarray(Image.open(tmp_path / name)).astype(int) for name in ("answer.png", "run.png")
     )
@@ -397,7 +397,7 @@ def test_files_are_translated_without_tensorflow(
 def test_a_keras_file_is_translated_too(exported, photo, run_dir):
     translator: ArrayTranslator = load_exported(exported("keras").path)
     answer = translator.translate(translator.read(photo)[None])[0]
-    expected = load_file_translator(run_dir, dropout_at_prediction=False)(photo)
+    expected = answered(load_file_translator(run_dir, dropout_at_prediction=False), photo)
     pixels = np.asarray(Image.open(io.BytesIO(expected))).astype(int)
     assert np.abs(answer - pixels).max() <= 3
 

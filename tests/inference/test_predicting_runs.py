@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from tests.inference.answered import answered
 from tfpix2pix.cli import main as cli
 from tfpix2pix.config import dump_settings, resolve
 from tfpix2pix.data.formats import RGB_PAIRS, ImageFormat, PairFormat
@@ -277,7 +278,7 @@ def test_predictions_and_grids_are_rgb_whatever_the_networks_see(formats, colour
     image = np.full((16, 16, len(colour)), colour, np.uint8)
     Image.fromarray(image.squeeze()).save(tmp_path / "photo.png")
     translator = FileTranslator(Translator(generator, formats=formats))
-    (tmp_path / "answer.png").write_bytes(translator(tmp_path / "photo.png"))
+    (tmp_path / "answer.png").write_bytes(answered(translator, tmp_path / "photo.png"))
     assert (pixels(tmp_path / "answer.png") == answer).all()
     target = np.full((1, 16, 16, 3), 9, np.uint8)
     grid = sample_grid(generator, image[np.newaxis], target, formats)
@@ -314,7 +315,7 @@ def test_a_bgr_run_is_the_rgb_run_of_files_with_their_colours_turned(tmp_path, m
         tmp_path / "plain.png"
     )
     answers = [
-        tf.io.decode_png(load_file_translator(tmp_path / name)(tmp_path / photo)).numpy()
+        tf.io.decode_png(answered(load_file_translator(tmp_path / name), tmp_path / photo)).numpy()
         for name, photo in (("bgr", "plain.png"), ("rgb", "turned.png"))
     ]
     np.testing.assert_array_equal(answers[0], answers[1][..., ::-1])

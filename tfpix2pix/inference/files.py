@@ -72,14 +72,6 @@ class FileTranslator:
         """Whether dropout is on, so that answers depend on a seed."""
         return self._translator.draws
 
-    def __call__(self, source: Path) -> bytes:
-        """The encoded answer to one file.
-
-        Raises:
-            as `read` and `translate` do.
-        """
-        return self.encode(self.translate(self.read(source)[np.newaxis])[0])
-
     def read(self, source: Path) -> np.ndarray:
         """A file as the network takes it: [H, W, C] of the inputs' stored type.
 
