@@ -60,9 +60,7 @@ class FileTranslator:
     ):
         self._translator = translator
         formats = translator.formats
-        self._interpolation: Interpolation = (
-            "nearest" if formats.input.palette else input_interpolation
-        )
+        self._interpolation = formats.input.resized_by(input_interpolation)
         self._own_scale = own_scale
         self._seed = seed
         self.suffix = image_suffix(formats.target.channels, formats.target.dtype)
