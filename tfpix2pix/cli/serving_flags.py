@@ -4,11 +4,11 @@ import argparse
 from typing import TYPE_CHECKING, get_args
 
 from tfpix2pix.config.types import SizeHandling
+from tfpix2pix.inference.tiling import MOST_MEGAPIXELS
 
 if TYPE_CHECKING:
     from tfpix2pix.inference.served import ServingOptions
 
-DEFAULT_MEGAPIXELS = 64.0
 # Their names; one that is not given is None.
 SERVING_FLAGS = ("size_handling", "max_megapixels", "dropout")
 
@@ -28,7 +28,7 @@ def add_serving_flags(parser: argparse.ArgumentParser) -> None:
         type=_megapixels,
         metavar="M",
         help="images of more million pixels are refused before they are decoded "
-        f"[{DEFAULT_MEGAPIXELS:g}]",
+        f"[{MOST_MEGAPIXELS:g}]",
     )
     group.add_argument(
         "--dropout",
@@ -44,7 +44,7 @@ def serving_options(arguments: argparse.Namespace) -> "ServingOptions":
 
     return ServingOptions(
         arguments.size_handling,
-        arguments.max_megapixels or DEFAULT_MEGAPIXELS,
+        arguments.max_megapixels or MOST_MEGAPIXELS,
         bool(arguments.dropout),
     )
 

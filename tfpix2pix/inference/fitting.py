@@ -9,7 +9,7 @@ from tfpix2pix.data import images
 from tfpix2pix.data.formats import RGB_PAIRS, PairFormat
 from tfpix2pix.data.headers import refuse_large
 from tfpix2pix.data.pipeline import scaled_size
-from tfpix2pix.inference.tiling import LEAST_MULTIPLE
+from tfpix2pix.inference.tiling import LEAST_MULTIPLE, MEGAPIXEL, MOST_MEGAPIXELS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Fitting:
     multiple: int = LEAST_MULTIPLE
     smallest_side: int = 1
     scaled_width: int | None = None
-    most_pixels: int = 64_000_000
+    most_pixels: int = round(MOST_MEGAPIXELS * MEGAPIXEL)
 
     def fit(self, image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """An image as the network takes it, and the size that its answer is brought to.

@@ -13,6 +13,8 @@ LEAST_MULTIPLE = 64
 MEGAPIXEL = 1_000_000
 # 2048x2048 and a little.
 WHOLE_UP_TO = 4.2
+# Of an image that an export takes, unless it is told otherwise: 8000x8000.
+MOST_MEGAPIXELS = 64.0
 # The larger the window, the nearer is the answer to that of the whole image: docs/large_images.md.
 WINDOW = 512
 TIMES_TRAINED = 4
