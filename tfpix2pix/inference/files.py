@@ -14,10 +14,9 @@ from tfpix2pix.config.types import Interpolation
 from tfpix2pix.data import images
 from tfpix2pix.data.encoding import PNG, encode_image, image_suffix
 from tfpix2pix.data.formats import ImageFormat
-from tfpix2pix.data.pairs import plain_reason
 from tfpix2pix.data.pipeline import scaled_size
 from tfpix2pix.data.reading import SUFFIXES, TENSORFLOW_SUFFIXES, conform, read_image
-from tfpix2pix.errors import UserError
+from tfpix2pix.errors import UserError, plain_reason
 from tfpix2pix.inference.own_size import OwnSize, measurer, with_statistics
 from tfpix2pix.inference.tiling import Tiling, choose_tiling, own_multiple, smallest_own_side
 from tfpix2pix.inference.translator import Translator, load_run_generator
