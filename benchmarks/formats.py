@@ -1,6 +1,7 @@
 """A generator in every format: size of its files, difference, time of an answer."""
 
 import dataclasses
+import functools
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
@@ -72,10 +73,11 @@ def measure_formats(rounds: int, run_dir: Path | None = None) -> list[FormatRow]
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         files = _written(subject, folder)
+        expected = functools.partial(subject.generator, training=False)
         differences = {}
         for name, path in files.items():
             network = load_network(path)
-            differences[name] = measure_difference(network, subject.generator, subject.compared)
+            differences[name] = measure_difference(network, expected, subject.compared)
             print(f"{name}, {size[0]}x{size[1]}: {differences[name].describe()}", flush=True)
         times = {batch: _times(files, batch, rounds, size) for batch in BATCH_SIZES}
         return [

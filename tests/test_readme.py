@@ -1,4 +1,4 @@
-"""What README shows works."""
+"""What README shows works, and what all documents point to is there."""
 
 import re
 from pathlib import Path
@@ -9,6 +9,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
+DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("deploy/**/*.md")]
+LINK = re.compile(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)")
 
 
 @pytest.fixture
@@ -37,7 +39,30 @@ def test_the_training_script_runs(script, tmp_path, monkeypatch):
     assert keras.models.load_model(tmp_path / "generator.keras").output_shape == (None, 32, 32, 3)
 
 
-def test_files_it_points_to_are_there():
-    links = re.findall(r"\]\((?!http)([^)#]+)\)", README)
-    assert links
-    assert [link for link in links if not (ROOT / link).exists()] == []
+def headings(document):
+    """The places in a document that links may name, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.*)$", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def broken_links(document):
+    for path, place in LINK.findall(document.read_text()):
+        target = document.parent / path if path else document
+        if not target.exists() or (place and place not in headings(target)):
+            yield f"{path}#{place}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_what_a_document_points_to_is_there(document):
+    assert list(broken_links(document)) == []
+
+
+def test_documents_point_to_each_other():
+    linked = [path for path in DOCUMENTS if LINK.search(path.read_text())]
+    assert {"README.md", "serving.md", "training.md"} <= {path.name for path in linked}
+
+
+def test_a_broken_link_is_noticed(tmp_path):
+    document = tmp_path / "a.md"
+    document.write_text("# A b!\n[1](gone.md) [2](#a-b) [3](#c) [4](a.md#a-b) [5](https://x.y)")
+    assert list(broken_links(document)) == ["gone.md#", "#c"]

@@ -31,7 +31,10 @@ FULL = ModelDescription(
 )
 
 
-@pytest.mark.parametrize("description", [FULL, ModelDescription(PairFormat(), (256, 256))])
+@pytest.mark.parametrize(
+    "description",
+    [FULL, *(ModelDescription(PairFormat(), (256, 256), handling) for handling in ("fixed", None))],
+)
 def test_a_description_comes_back_as_it_was(description):
     assert ModelDescription.from_json(description.to_json()) == description
 

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import io
+import json
 import shutil
 import subprocess
 import sys
@@ -11,12 +12,14 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
+from tests.inference.answered import answered
 from tfpix2pix.cli import main as cli
 from tfpix2pix.config import resolve
 from tfpix2pix.errors import UserError
-from tfpix2pix.export import exporting
+from tfpix2pix.export import samples
 from tfpix2pix.export.checking import Difference, measure_difference, refuse_difference
 from tfpix2pix.export.exporting import export_network
 from tfpix2pix.export.formats import FLOAT32, INT8, NETWORK_FORMATS, QUANTIZATIONS
@@ -109,7 +112,8 @@ def test_a_flat_image_is_within_the_bound(format_name, exported, generator):
     """Of which a norm sees nothing but what rounding left."""
     images = np.array([-1, -0.3, 1], np.float32)[:, None, None, None].repeat(32, 1).repeat(32, 2)
     samples = Samples(images.repeat(3, 3), "flat images")
-    difference = measure_difference(load_network(exported(format_name).path), generator, samples)
+    expected = functools.partial(generator, training=False)
+    difference = measure_difference(load_network(exported(format_name).path), expected, samples)
     assert difference.largest < FLOAT32.largest
     assert difference.mean < FLOAT32.mean
 
@@ -192,7 +196,8 @@ def test_every_kind_of_layer_can_be_exported(options, format_name, tmp_path):
     chosen = NETWORK_FORMATS[format_name]
     chosen.write(model, tmp_path / chosen.file_name, "float32", None)
     network = load_network(tmp_path / chosen.file_name)
-    difference = measure_difference(network, model, Samples(noise(3, 16, 5), "noise"))
+    expected = functools.partial(model, training=False)
+    difference = measure_difference(network, expected, Samples(noise(3, 16, 5), "noise"))
     assert difference.largest < 1e-5
 
 
@@ -217,8 +222,21 @@ def test_the_difference_is_taken_alone_and_in_a_batch():
     def spoiled_by_batches(batch):
         return batch + 0.5 * (len(batch) > 1)
 
-    found = measure_difference(spoiled_by_batches, lambda x, training: x, Samples(images, "two"))
+    found = measure_difference(spoiled_by_batches, lambda x: x, Samples(images, "two"))
     assert found == Difference(0.5, 0.25, "two")
+
+
+def test_the_difference_is_taken_without_the_short_factors_of_gpus():
+    tf32 = tf.config.experimental.tensor_float_32_execution_enabled
+    seen = []
+
+    def answer(batch):
+        seen.append(tf32())
+        return batch
+
+    measure_difference(answer, answer, Samples(np.zeros((1, 2, 2, 1), np.float32), "one"))
+    assert seen == [False] * 3
+    assert tf32()
 
 
 @pytest.mark.parametrize(
@@ -271,8 +289,8 @@ def test_int8_without_data_is_refused(moved_run, tmp_path):
 
 def test_calibration_takes_training_inputs_spread_over_the_set(run_dir, monkeypatch):
     run = RunFolder(run_dir)
-    data = exporting.open_data(run.settings().data, run.formats())
-    some = exporting.calibration_images(data, 3)
+    data = samples.open_data(run.settings().data, run.formats())
+    some = samples.calibration_images(data, 3)
     assert some.shape == (3, 32, 32, 3)
     assert some.dtype == np.float32
     fetched = [data.train.pairs.load(index)[0].numpy()[::2, ::2] for index in (0, 2, 5)]
@@ -312,7 +330,10 @@ def test_a_missing_package_is_named_with_what_installs_it(
         (["--format", "tfjs"], "Browsers run --format onnx, by onnxruntime-web: see docs/format"),
         (["--format", "onnx", "--quantize", "int8"], "--quantize goes with --format litert"),
         (["--quantize", "int8"], "--quantize goes with --format litert: leave it out"),
-        (["--data", "x"], "--data goes with --format litert, onnx, openvino, keras: leave it out"),
+        (
+            ["--format", "pytorch", "--data", "x"],
+            "--data goes with --format savedmodel, litert, onnx, openvino, keras: leave it out",
+        ),
         (
             ["--format", "litert", "--calibration-images", "5"],
             "--calibration-images goes with --quantize int8 and int8_full",
@@ -361,9 +382,8 @@ def test_files_are_translated_without_tensorflow(
         cwd=Path(__file__).parents[2],
     )
     assert done.stdout.split() == [".png", "False", "False"]
-    (tmp_path / "run.png").write_bytes(
-        load_file_translator(run_dir, dropout_at_prediction=False)(photo)
-    )
+    of_run = load_file_translator(run_dir, dropout_at_prediction=False)
+    (tmp_path / "run.png").write_bytes(answered(of_run, photo))
     found, expected = (
         np.asarray(Image.open(tmp_path / name)).astype(int) for name in ("answer.png", "run.png")
     )
@@ -377,7 +397,7 @@ def test_files_are_translated_without_tensorflow(
 def test_a_keras_file_is_translated_too(exported, photo, run_dir):
     translator: ArrayTranslator = load_exported(exported("keras").path)
     answer = translator.translate(translator.read(photo)[None])[0]
-    expected = load_file_translator(run_dir, dropout_at_prediction=False)(photo)
+    expected = answered(load_file_translator(run_dir, dropout_at_prediction=False), photo)
     pixels = np.asarray(Image.open(io.BytesIO(expected))).astype(int)
     assert np.abs(answer - pixels).max() <= 3
 
@@ -388,8 +408,20 @@ def test_the_description_says_what_the_run_is(exported, run_dir):
     description = read_description(exported("keras").path.with_name("tfpix2pix.json"))
     assert description.formats == RunFolder(run_dir).formats()
     assert (description.size, description.step) == ((32, 32), TINY["steps"])
+    assert description.size_handling == "fixed"
     assert description.settings["model"]["base_filters"] == TINY["base_filters"]
     assert description.trained_on["train_pairs"] == 6
+
+
+def test_the_description_of_a_run_on_crops_has_no_way_to_resize(
+    tmp_path, module_pairs_folder, photo
+):
+    run_dir, data = tmp_path / "run", str(module_pairs_folder)
+    train(resolve(flags=TINY | {"data": data, "resize": "crop", "steps": 1}), run_dir)
+    path = export_network(run_dir, tmp_path / "out", "keras").path
+    assert json.loads(path.with_name("tfpix2pix.json").read_text())["size_handling"] is None
+    with pytest.raises(UserError, match="trained on crops, takes 32x32 alone"):
+        load_exported(path).read(photo)
 
 
 def test_a_file_without_its_description_is_refused(exported, tmp_path):

@@ -1,13 +1,12 @@
 """The export answers as `predict` does, in TensorFlow Serving's loader, and says what it is."""
 
-import base64
-import json
 import struct
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from c_loader import LoaderError, run_in_c_loader, serve_in_c_loader
+from c_loader import LoaderError, serve_in_c_loader
+from example_requests import assert_predicts_answer, example_requests
 from tensorflow_serving.apis import prediction_log_pb2
 
 from tests.data.claiming_png import claiming_png
@@ -148,8 +147,9 @@ def test_dropout_goes_by_the_seed_of_each_image(encoded, tmp_path):
     assert answers[0][0] == answers[0][2]
     assert len(set(answers[0])) == 3
     assert set(answers[1]) == {answers[0][3]}
-    body = json.loads((version / "request_rest.json").read_text())
-    assert body["instances"][0]["seed"] == 0
+    requests = example_requests(version)
+    assert [inputs["seed"].tolist() for inputs in requests.values()] == [[0]] * 3
+    assert all(len(answer) == 1 for answer in serve_in_c_loader(version, list(requests.items())))
     assert "each image goes with a seed" in (version / "model_card.md").read_text()
 
 
@@ -177,15 +177,23 @@ def test_the_folder_describes_the_model(exported):
     assert card.startswith("# model\n")
     assert "| `uint8` | `input_image` uint8 [any, any, any, 3] |" in card
     assert "http://localhost:8501/v1/models/model:predict" in card
+    assert "with `request_rest_uint8.json` and `request_rest_generate.json`." in card
 
 
-def test_the_example_request_is_answered(exported):
-    body = json.loads((exported / "request_rest.json").read_text())
-    (row,) = body["instances"]
-    content = base64.b64decode(row["image_bytes"]["b64"])
-    assert decode(content).shape == (32, 32, 3)
-    (answer,) = run_in_c_loader(exported, body["signature_name"], [content])
-    assert decode(answer).shape == (SIZE, SIZE, 3)
+def test_the_example_requests_get_predicts_answers(exported, generator, tmp_path):
+    requests = example_requests(exported)
+    assert list(requests) == ["serving_default", "uint8", "generate"]
+    assert decode(requests["serving_default"]["image_bytes"][0]).shape == (32, 32, 3)
+    assert requests["uint8"]["input_image"].shape == (1, 4, 4, 3)
+    answers = serve_in_c_loader(exported, list(requests.items()))
+    for inputs, answer in zip(requests.values(), answers, strict=True):
+        assert_predicts_answer(answer[0], inputs, generator, tmp_path)
+
+
+def test_arrays_in_bodies_are_short(exported):
+    for name in ("request_rest_uint8.json", "request_rest_generate.json"):
+        assert (exported / name).stat().st_size < 1000
+    assert "[1.0, -0.3333333, 1.0]" in (exported / "request_rest_generate.json").read_text()
 
 
 def read_records(path):
@@ -248,14 +256,14 @@ def test_arrays_alone_are_served_where_no_png_holds_the_images(tmp_path):
         unet_generator(16, 5, 1, base_filters=2), Fitting((16, 16), "resize", formats)
     )
     version = write_savedmodel(model, tmp_path / "model")
-    body = json.loads((version / "request_rest.json").read_text())
-    image = np.asarray([body["instances"][0]["input_image"]], np.float32)
-    assert image.shape == (1, 32, 32, 5)
-    assert (image.min(), image.max()) == (-1, 3)
-    by_default, by_type = serve_in_c_loader(
-        version, [("serving_default", image), ("float32", image)]
-    )
+    requests = example_requests(version)
+    images = [inputs["input_image"] for inputs in requests.values()]
+    assert {image.shape for image in images} == {(1, 4, 4, 5)}
+    assert (images[0].min(), images[0].max()) == (-1, 3)
+    np.testing.assert_array_equal(images[0], images[1])
+    by_default, by_type, seen = serve_in_c_loader(version, list(requests.items()))
     assert by_default.dtype == np.uint16
-    assert by_default.shape == (1, 32, 32, 1)
+    assert by_default.shape == (1, 4, 4, 1)
     np.testing.assert_array_equal(by_default, by_type)
+    np.testing.assert_allclose((seen + 1) * 32767.5, by_default, atol=1)
     assert encode_image(by_default[0])[1] == ".png"

@@ -4,6 +4,7 @@ import grpc
 import numpy as np
 import pytest
 import tensorflow as tf
+from example_requests import assert_predicts_answer, example_requests
 from serving_double import serving
 from tensorflow_serving.apis import (
     get_model_metadata_pb2,
@@ -77,6 +78,13 @@ def test_bad_requests_fail_with_their_reason_and_the_next_is_answered(stub):
         stub.Predict(request(model="faces", image_bytes=[good]), timeout=60)
     assert failed.value.code() == grpc.StatusCode.NOT_FOUND
     assert len(stub.Predict(request(image_bytes=[good]), timeout=60).outputs) == 1
+
+
+def test_the_example_requests_get_predicts_answers(stub, model_dir, generator, tmp_path):
+    for signature, inputs in example_requests(model_dir / "1").items():
+        outputs = stub.Predict(request(signature, **inputs), timeout=60).outputs
+        (answer,) = (tf.make_ndarray(output)[0] for output in outputs.values())
+        assert_predicts_answer(answer, inputs, generator, tmp_path)
 
 
 def test_the_metadata_name_signatures_and_their_inputs(stub):

@@ -19,8 +19,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from c_loader import find_library_dir
+from example_requests import assert_predicts_answer, example_requests
 
 from tests.data.claiming_png import claiming_png
+from tfpix2pix.export.description import request_file_name
 from tfpix2pix.export.savedmodel import write_savedmodel
 from tfpix2pix.inference.served import ServedModel
 from tfpix2pix.inference.translator import Translator
@@ -105,6 +107,14 @@ def test_the_example_request_gets_the_translators_answer(url, version, generator
     # A row without names, as TensorFlow Serving takes it of one input.
     rows = [{"b64": base64.b64encode(content).decode()}] * 2
     assert post(url, json.dumps({"instances": rows})) == [answer, answer]
+
+
+def test_the_example_requests_get_predicts_answers(url, version, generator, tmp_path):
+    for signature, inputs in example_requests(version).items():
+        (answer,) = post(url, (version / request_file_name(signature)).read_text())
+        if signature == "serving_default":
+            answer = base64.b64decode(answer["b64"])
+        assert_predicts_answer(answer, inputs, generator, tmp_path)
 
 
 def test_arrays_are_answered_with_arrays(url, generator):

@@ -133,10 +133,10 @@ def test_networks_are_told_from_runs_by_name(tmp_path):
     assert needs_tensorflow(tmp_path)
 
 
-@pytest.mark.parametrize(("resize", "refused"), [("crop", True), ("resize_and_crop", False)])
-def test_a_network_of_crops_takes_no_other_size(tmp_path, monkeypatch, resize, refused):
+@pytest.mark.parametrize(("size_handling", "refused"), [(None, True), ("fixed", False)])
+def test_a_network_of_crops_takes_no_other_size(tmp_path, monkeypatch, size_handling, refused):
     monkeypatch.setattr("tfpix2pix.export.loading.load_network", lambda path: lambda x: x)
-    description = ModelDescription(PairFormat(), (4, 6), settings={"data": {"resize": resize}})
+    description = ModelDescription(PairFormat(), (4, 6), size_handling)
     (tmp_path / FILE_NAME).write_text(description.to_json())
     translator = load_exported(tmp_path / "model.onnx")
     path = written(tmp_path, noise(5, 6, 3))

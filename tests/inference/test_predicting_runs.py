@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from tests.inference.answered import answered
 from tfpix2pix.cli import main as cli
 from tfpix2pix.config import dump_settings, resolve
 from tfpix2pix.data.formats import RGB_PAIRS, ImageFormat, PairFormat
@@ -184,7 +185,7 @@ def test_noise_where_there_is_none_is_refused(
 
 def test_exports_answer_without_dropout(trained, photo, tmp_path):
     run_dir = trained(dropout_at_prediction=True, **NOISY)
-    version = export_savedmodel(run_dir, tmp_path / "models")
+    version = export_savedmodel(run_dir, tmp_path / "models").path
     signature = tf.saved_model.load(str(version)).signatures["serving_default"]
     answer = signature(image_bytes=tf.constant([photo.read_bytes()]))["generated_image_bytes"]
     expected = generator_of(run_dir, dropout_at_prediction=False)(seen(photo), training=False)
@@ -294,7 +295,7 @@ def test_predictions_and_grids_are_rgb_whatever_the_networks_see(formats, colour
     image = np.full((16, 16, len(colour)), colour, np.uint8)
     Image.fromarray(image.squeeze()).save(tmp_path / "photo.png")
     translator = FileTranslator(Translator(generator, formats=formats))
-    (tmp_path / "answer.png").write_bytes(translator(tmp_path / "photo.png"))
+    (tmp_path / "answer.png").write_bytes(answered(translator, tmp_path / "photo.png"))
     assert (pixels(tmp_path / "answer.png") == answer).all()
     target = np.full((1, 16, 16, 3), 9, np.uint8)
     grid = sample_grid(generator, image[np.newaxis], target, formats)
@@ -331,7 +332,7 @@ def test_a_bgr_run_is_the_rgb_run_of_files_with_their_colours_turned(tmp_path, m
         tmp_path / "plain.png"
     )
     answers = [
-        tf.io.decode_png(load_file_translator(tmp_path / name)(tmp_path / photo)).numpy()
+        tf.io.decode_png(answered(load_file_translator(tmp_path / name), tmp_path / photo)).numpy()
         for name, photo in (("bgr", "plain.png"), ("rgb", "turned.png"))
     ]
     np.testing.assert_array_equal(answers[0], answers[1][..., ::-1])

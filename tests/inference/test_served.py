@@ -1,17 +1,21 @@
 """The graph of a model server: any size, the same bits in every batch, limits, seeds."""
 
 import io
+import json
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
 
+from tests.export.example_requests import inputs_of
 from tfpix2pix.config import resolve
 from tfpix2pix.data.encoding import encode_image
 from tfpix2pix.data.formats import RGB_PAIRS, ImageFormat, PairFormat
 from tfpix2pix.data.images import resize
 from tfpix2pix.errors import SettingsError
+from tfpix2pix.export.requests import example_bodies
+from tfpix2pix.export.savedmodel import with_serving
 from tfpix2pix.inference.fitting import Fitting, mirrored_on
 from tfpix2pix.inference.prediction_seeds import seed_words
 from tfpix2pix.inference.served import ServedModel, ServingOptions, fitting_of
@@ -185,6 +189,12 @@ def test_every_format_has_a_signature_of_its_stored_type(formats, name):
     if model.translate is not None:
         png = model.translate(tf.constant([encode_image(image)[0]]))["generated_image_bytes"]
         assert png.numpy()[0] == tf.io.encode_png(answer[0]).numpy()
+    specs = with_serving(model, None).serving["signatures"]
+    for signature, body in example_bodies(model).items():
+        inputs = inputs_of(json.loads(body), specs[signature])
+        (batch,) = inputs.values()
+        (answers,) = model.signatures()[signature](tf.constant(batch)).values()
+        assert len(answers) == 1
 
 
 def test_what_a_camera_noted_of_the_orientation_is_not_followed(models):

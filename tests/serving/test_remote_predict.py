@@ -57,7 +57,7 @@ def asking(server):
 @pytest.fixture(scope="module")
 def model(run_dir, tmp_path_factory):
     exports = tmp_path_factory.mktemp("exports")
-    return as_model(export_savedmodel(run_dir, exports / "facades"))
+    return as_model(export_savedmodel(run_dir, exports / "facades").path)
 
 
 @pytest.fixture(scope="module")

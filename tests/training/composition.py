@@ -164,7 +164,7 @@ def stopped_before_its_end(run_dir, copy):
 def check_export(run_dir):
     run = RunFolder(run_dir)
     settings, formats = run.settings(), run.formats()
-    version = export_savedmodel(run_dir, run_dir / "export")
+    version = export_savedmodel(run_dir, run_dir / "export").path
     size = settings.data.crop_size
     if settings.data.crops_each_pair:
         # Of any size; smaller ones would be padded.

@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from tests.inference.answered import answered
 from tests.training.any_images import PALETTE, SETS, picture, several_sizes, write_image
 from tfpix2pix.cli import main as cli
 from tfpix2pix.config import resolve
@@ -121,10 +122,10 @@ def test_answers_are_of_the_targets_type(name, trained, tmp_path):
     run_dir = result.run_dir
     assert np.isfinite(list(result.validation.values())).all()
     source = sorted((run_dir / "samples" / "inputs").iterdir())[0]
-    translate = load_file_translator(run_dir)
+    translator = load_file_translator(run_dir)
     suffix, dtype, channels = ANSWERS[name]
-    assert translate.suffix == suffix
-    (tmp_path / f"answer{suffix}").write_bytes(translate(source))
+    assert translator.suffix == suffix
+    (tmp_path / f"answer{suffix}").write_bytes(answered(translator, source))
     answer = read_image(tmp_path / f"answer{suffix}").pixels
     assert answer.dtype == dtype
     assert answer.shape == (16, 16, channels)
@@ -159,7 +160,8 @@ def test_runs_on_crops_answer_at_the_images_own_scale(name, scaled, trained, tmp
     run_dir = trained(name).run_dir
     image = picture(3, 3, "uint8", (21, 30))
     write_image(tmp_path / "photo.png", image)
-    (tmp_path / "answer.png").write_bytes(load_file_translator(run_dir)(tmp_path / "photo.png"))
+    translator = load_file_translator(run_dir)
+    (tmp_path / "answer.png").write_bytes(answered(translator, tmp_path / "photo.png"))
     answer = read_image(tmp_path / "answer.png").pixels
     if scaled:
         image = images.resize(image, (14, 20), "bicubic").numpy()
@@ -315,7 +317,7 @@ def test_an_export_of_a_run_on_crops_answers_at_each_images_scale_as_predict_doe
     write_image(photo, picture(1, 3, "uint8", (37, 70)))
     assert cli.main(["predict", str(run_dir), str(photo), "--output", str(tmp_path / "out")]) == 0
     expected = read_image(tmp_path / "out" / "photo.png").pixels
-    exported = tf.saved_model.load(str(export_savedmodel(run_dir, tmp_path / "models")))
+    exported = tf.saved_model.load(str(export_savedmodel(run_dir, tmp_path / "models").path))
     served = exported.signatures["serving_default"](image_bytes=tf.constant([photo.read_bytes()]))
     answer = tf.io.decode_png(served["generated_image_bytes"][0]).numpy()
     assert answer.shape == (37, 70, 3)

@@ -97,7 +97,7 @@ def test_predict_and_the_export_answer_with_colours(run, tmp_path, capsys):
     folder, _ = run
     inputs = folder / "samples" / "inputs"
     assert cli.main(["predict", str(folder), str(inputs), "--output", str(tmp_path / "out")]) == 0
-    version = export_savedmodel(folder, tmp_path / "model")
+    version = export_savedmodel(folder, tmp_path / "model").path
     signatures = tf.saved_model.load(str(version)).signatures
     for path in inputs.iterdir():
         answer = read_image(tmp_path / "out" / path.name).pixels

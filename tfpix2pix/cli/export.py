@@ -5,6 +5,7 @@ import dataclasses
 import shlex
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tfpix2pix.cli.parsing import add_checkpoint_flag, count
 from tfpix2pix.cli.quiet import tensorflow_imported_quietly
@@ -12,6 +13,9 @@ from tfpix2pix.cli.runs import settings_of_run
 from tfpix2pix.cli.serving_flags import SERVING_FLAGS, add_serving_flags, serving_options
 from tfpix2pix.errors import SettingsError
 from tfpix2pix.export.formats import NETWORK_FORMATS, QUANTIZATIONS
+
+if TYPE_CHECKING:
+    from tfpix2pix.export.checking import Exported
 
 SUMMARY = "Export a trained run: a SavedModel, other formats of networks, or PyTorch weights."
 
@@ -28,11 +32,13 @@ exports/demo. It answers encoded images of any size as predict does; see docs/se
 of another size than the network's (--size-handling), for limits and for dropout.
 
 litert, onnx, openvino and keras write a new folder: model.tflite, model.onnx, model.xml with its
-model.bin, or model.keras, and tfpix2pix.json, which says what its images are. Before it appears,
-its own runtime answers some of the run's validation inputs, and the difference to the run's own
-answers is told; one above the format's bound ends the export. `tfpix2pix predict
+model.bin, or model.keras, and tfpix2pix.json, which says what its images are. `tfpix2pix predict
 exports/demo-onnx/model.onnx photo.png --output pictures` needs no TensorFlow. Each needs its extra:
 pip install 'tfpix2pix[onnx]'. See docs/formats.md, also for browsers.
+
+All of these are checked before they appear: what was written answers some of the run's validation
+inputs (noise where they are gone; --data says where they are now), and the difference to the run's
+own answers is told. One above the format's bound ends the export.
 
 pytorch writes latest_net_G.pth and latest_net_D.pth, which pytorch-CycleGAN-and-pix2pix loads, of
 runs whose networks it has: those of --preset pytorch. The best checkpoint holds the generator
@@ -129,17 +135,20 @@ def _export_savedmodel(arguments: argparse.Namespace) -> None:
         from tfpix2pix.export.savedmodel import export_savedmodel
 
     settings = settings_of_run(arguments.run_dir, arguments.checkpoint)
-    if settings.model.dropout_at_prediction and not arguments.dropout:
-        print(
-            "dropout is off in the export, and on in this run's own answers: --dropout leaves it on"
-        )
-    version = export_savedmodel(
+    exported = export_savedmodel(
         arguments.run_dir,
         arguments.output,
         checkpoint=arguments.checkpoint,
         options=serving_options(arguments),
+        data=arguments.data,
     )
+    version = exported.path
     print(f"wrote {version}; what it is: {version}/model_card.md")
+    _tell_check(exported, "as TensorFlow loads it")
+    if settings.model.dropout_at_prediction and not arguments.dropout:
+        print(
+            "dropout is off in the export, and on in this run's own answers: --dropout leaves it on"
+        )
     print(f"inspect with: saved_model_cli show --dir {shlex.quote(str(version))} --all")
 
 
@@ -176,15 +185,20 @@ def _export_network(arguments: argparse.Namespace) -> None:
             calibration_count=arguments.calibration_images or CALIBRATION_IMAGES,
             data=arguments.data,
         )
-    if exported.no_data:
-        print(f"not checked on the run's own images: {exported.no_data}")
     print(f"wrote {exported.path}, {exported.size / 1e6:.3g} MB")
-    print(f"checked by its own runtime: {exported.difference.describe()}, in units of [-1, 1]")
+    _tell_check(exported, "by its own runtime")
     print(f"try it: tfpix2pix predict {shlex.quote(str(exported.path))} IMAGE --output pictures")
 
 
+def _tell_check(exported: "Exported", how: str) -> None:
+    """Says what the difference to the run's own answers was, and on what it was taken."""
+    if exported.no_data:
+        print(f"not checked on the run's own images: {exported.no_data}")
+    print(f"checked {how}: {exported.difference.describe()}, in units of [-1, 1]")
+
+
 FORMATS = {
-    "savedmodel": ExportFormat(_export_savedmodel, SERVING_FLAGS),
+    "savedmodel": ExportFormat(_export_savedmodel, ("data", *SERVING_FLAGS)),
     **{
         name: ExportFormat(
             _export_network,

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from tfpix2pix.config import DataSettings
+from tfpix2pix.config.types import Interpolation
 from tfpix2pix.data.drawn_facades.palette import PALETTE as CMP_PALETTE
 from tfpix2pix.errors import SettingsError
 
@@ -55,6 +56,10 @@ class ImageFormat:
     def itemsize(self) -> int:
         """Bytes of one value."""
         return np.dtype(self.dtype).itemsize
+
+    def resized_by(self, interpolation: Interpolation) -> Interpolation:
+        """How such images are resized: colours of label maps do not mix."""
+        return "nearest" if self.palette else interpolation
 
     def describe(self) -> str:
         """For people: `RGB uint8`, `gray uint16`, `5 channels float32 from -1 to 1`."""

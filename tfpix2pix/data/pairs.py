@@ -14,7 +14,7 @@ import tensorflow as tf
 from tfpix2pix.config import DataSettings, resolve
 from tfpix2pix.data.formats import RGB_PAIRS, PairFormat
 from tfpix2pix.data.sources import RECORD_KINDS, Listing, kind_of, usable_listing
-from tfpix2pix.errors import UserError
+from tfpix2pix.errors import UserError, plain_reason
 
 ImagePair = tuple[tf.Tensor, tf.Tensor]
 Load = Callable[[tf.Tensor], ImagePair]
@@ -106,13 +106,3 @@ def open_splits(
     from tfpix2pix.data.record_pairs import open_record_splits
 
     return open_record_splits(settings, splits)
-
-
-def plain_reason(error: tf.errors.OpError) -> str:
-    """The first sentence of TensorFlow's message, without its graph's node names."""
-    message = error.message.split("[Op:")[0].split("\n")[0]
-    if "}}" in message:
-        message = message.rsplit("}}", 1)[1]
-    if "UserError: " in message:  # from a Python function in the graph
-        message = message.split("UserError: ", 1)[1]
-    return message.strip(" .") or type(error).__name__

@@ -104,7 +104,7 @@ def resize_stored(
     interpolation: Interpolation,
 ) -> tf.Tensor:
     """Resizes one side; of a label map, whose colours do not mix, gives the class numbers."""
-    method: Interpolation = "nearest" if image_format.palette else interpolation
+    method = image_format.resized_by(interpolation)
     return images.as_fetched(images.resize(image, size, method), image_format)
 
 

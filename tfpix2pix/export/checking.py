@@ -1,8 +1,9 @@
 """Whether an exported network answers what the Keras generator answers."""
 
+import contextlib
 import dataclasses
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 
@@ -31,22 +32,58 @@ class Difference:
         return f"largest difference {self.largest:.2g}, mean {self.mean:.2g} on {self.images}"
 
 
-def measure_difference(network: Network, generator: Any, samples: Samples) -> Difference:
+@dataclasses.dataclass(frozen=True)
+class Exported:
+    """What an export wrote.
+
+    Attributes:
+        path: of the file that is opened, or of a SavedModel's version.
+        size: of all its files, in bytes.
+        difference: to the Keras generator.
+        no_data: why it was not checked on images of the run's data, or None.
+    """
+
+    path: Path
+    size: int
+    difference: Difference
+    no_data: str | None = None
+
+
+def measure_difference(network: Network, generator: Network, samples: Samples) -> Difference:
     """Compares the answers to each image alone, and to all in one batch, with the generator's.
 
     The generator gets them one by one: a network with other statistics than those of each single
     image, such as BatchNorm's moving averages or those of the batch, cannot pass.
+
+    Args:
+        network: that was exported.
+        generator: of Keras, as at inference; it may give tensors.
+        samples: what both answer.
     """
     images = samples.images
-    expected = np.concatenate([np.asarray(generator(i[None], training=False)) for i in images])
     answers: tuple[Callable[[], np.ndarray], ...] = (
         lambda: np.concatenate([network(image[np.newaxis]) for image in images]),
         lambda: network(images),
     )
-    differences = np.stack([np.abs(answer() - expected) for answer in answers])
+    with _whole_float32():
+        expected = np.concatenate([np.asarray(generator(i[np.newaxis])) for i in images])
+        differences = np.stack([np.abs(answer() - expected) for answer in answers])
     # A sum of float64: the mean of so many small numbers.
     mean = float(differences.mean(dtype=np.float64))
     return Difference(float(differences.max()), mean, samples.origin)
+
+
+@contextlib.contextmanager
+def _whole_float32() -> Iterator[None]:
+    """In the block, GPUs multiply all bits of float32; by default TensorFlow keeps ten (TF32)."""
+    import tensorflow as tf
+
+    before = tf.config.experimental.tensor_float_32_execution_enabled()
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+    try:
+        yield
+    finally:
+        tf.config.experimental.enable_tensor_float_32_execution(before)
 
 
 def refuse_difference(difference: Difference, bound: Bound, what: str, advice: str) -> None:

@@ -14,7 +14,7 @@ from tfpix2pix.training.run_folder import RunFolder
 
 
 def describe_run(run_dir: str | Path, checkpoint: str | int = "latest") -> ModelDescription:
-    """The description of a run's generator, at the size it was trained at.
+    """The description of a run's generator alone, at the size it was trained at.
 
     Args:
         run_dir: the run folder.
@@ -30,6 +30,7 @@ def describe_run(run_dir: str | Path, checkpoint: str | int = "latest") -> Model
     return ModelDescription(
         folder.formats(),
         settings.data.crop_size,
+        None if settings.data.crops_each_pair else "fixed",
         input_interpolation=settings.data.input_interpolation,
         target_interpolation=settings.data.target_interpolation,
         settings=_plain(settings),

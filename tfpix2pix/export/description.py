@@ -16,6 +16,7 @@ from tfpix2pix.errors import UserError
 
 FILE_NAME = "tfpix2pix.json"
 FORMAT_VERSION = 1
+SERVING_DEFAULT = "serving_default"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +28,8 @@ class ModelDescription:
         size: height and width of the network.
         size_handling: of images of another size: `"fixed"`: resized, and answered at the
             network's size, as `predict` does; `"resize"`: and the answer resized back; `"pad"`:
-            mirrored on to a multiple of what the network takes, and the answer cut back.
+            mirrored on to a multiple of what the network takes, and the answer cut back; None:
+            they are refused, for the network knows one scale alone.
         input_interpolation: how inputs are resized; label maps always by `"nearest"`.
         target_interpolation: how answers are resized back, the same.
         multiple: with `"pad"`, of which height and width are made, else None.
@@ -42,7 +44,7 @@ class ModelDescription:
 
     formats: PairFormat
     size: tuple[int, int]
-    size_handling: SizeHandling = "fixed"
+    size_handling: SizeHandling | None = "fixed"
     input_interpolation: Interpolation = "bicubic"
     target_interpolation: Interpolation = "bicubic"
     multiple: int | None = None
@@ -83,6 +85,11 @@ class ModelDescription:
             raise UserError(
                 "this is no description of a model that tfpix2pix exported: export it again"
             ) from error
+
+
+def request_file_name(signature: str) -> str:
+    """Of the body of a request for a signature of a SavedModel, in its folder."""
+    return f"request_rest{'' if signature == SERVING_DEFAULT else f'_{signature}'}.json"
 
 
 def read_description(path: Path) -> ModelDescription:

@@ -1,24 +1,22 @@
 """A run's generator in a file of another format, checked before it appears."""
 
-import dataclasses
+import functools
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tfpix2pix.config import Settings
 from tfpix2pix.errors import UserError
-from tfpix2pix.export.checking import Difference, measure_difference, refuse_difference
+from tfpix2pix.export.checking import (
+    Difference,
+    Exported,
+    measure_difference,
+    refuse_difference,
+)
 from tfpix2pix.export.describing import describe_run
 from tfpix2pix.export.description import FILE_NAME
 from tfpix2pix.export.formats import NETWORK_FORMATS, QUANTIZATIONS
-from tfpix2pix.export.samples import (
-    Samples,
-    calibration_images,
-    held_out_samples,
-    noise_samples,
-    open_data,
-)
+from tfpix2pix.export.samples import Samples, calibration_images, find_data, samples_of
 from tfpix2pix.files import folder_written_atomically
 from tfpix2pix.inference.runtimes import load_network, require
 from tfpix2pix.training.checkpoints import load_generator
@@ -26,23 +24,6 @@ from tfpix2pix.training.datasets import RunData
 from tfpix2pix.training.run_folder import RunFolder
 
 CALIBRATION_IMAGES = 100
-
-
-@dataclasses.dataclass(frozen=True)
-class Exported:
-    """What an export wrote.
-
-    Attributes:
-        path: of the file that is opened; `tfpix2pix.json` lies beside it.
-        size: of all its files, in bytes.
-        difference: to the Keras generator.
-        no_data: why it was not checked on images of the run's data, or None.
-    """
-
-    path: Path
-    size: int
-    difference: Difference
-    no_data: str | None = None
 
 
 def export_network(
@@ -69,6 +50,9 @@ def export_network(
         calibration_count: training inputs that int8 takes the ranges of values from.
         data: where the run's data are now, if not where they were.
 
+    Returns:
+        What was written; `tfpix2pix.json` lies beside the file.
+
     Raises:
         UserError: the format's packages are missing, the folder is there already or cannot be
             written, there is no such checkpoint, int8 has no data to calibrate on, or the answers
@@ -85,8 +69,8 @@ def export_network(
     generator = load_generator(
         settings, folder.checkpoints, formats, checkpoint=checkpoint, dropout_at_prediction=False
     )
-    run_data, no_data = _data_of(folder, settings, must=data is not None)
-    samples = noise_samples(formats.input, size) if run_data is None else held_out_samples(run_data)
+    run_data, no_data = find_data(folder, settings, must=data is not None)
+    samples = samples_of(run_data, formats.input, size)
     calibration = None
     if QUANTIZATIONS[quantize].is_calibrated:
         calibration = _calibration(run_data, calibration_count, no_data)
@@ -100,24 +84,11 @@ def export_network(
 
 
 def _checked(file: Path, generator: Any, samples: Samples, quantize: str) -> Difference:
-    difference = measure_difference(load_network(file), generator, samples)
+    expected = functools.partial(generator, training=False)
+    difference = measure_difference(load_network(file), expected, samples)
     chosen = QUANTIZATIONS[quantize]
     refuse_difference(difference, chosen.bound, file.name, chosen.advice)
     return difference
-
-
-def _data_of(
-    folder: RunFolder, settings: Settings, *, must: bool
-) -> tuple[RunData | None, str | None]:
-    """The run's data, or why there are none."""
-    if folder.awaits_pairs():
-        return None, "its weights were imported, and it has no data"
-    try:
-        return open_data(settings.data, folder.formats()), None
-    except UserError as error:
-        if must:
-            raise
-        return None, str(error)
 
 
 def _calibration(data: RunData | None, count: int, no_data: str | None) -> np.ndarray:

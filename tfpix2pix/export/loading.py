@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tfpix2pix.errors import UserError
-from tfpix2pix.export.description import FILE_NAME, ModelDescription, read_description
+from tfpix2pix.export.description import FILE_NAME, read_description
 from tfpix2pix.export.formats import NETWORK_FORMATS
 from tfpix2pix.inference.exported import ExportedTranslator, StoredTranslator
 from tfpix2pix.inference.runtimes import (
@@ -64,7 +64,7 @@ def load_exported(path: str | Path) -> StoredTranslator:
         description.formats,
         description.size,
         description.input_interpolation,
-        resizes=not _is_of_crops(description),
+        resizes=description.size_handling is not None,
     )
 
 
@@ -79,9 +79,3 @@ def _of_saved_model(version: Path) -> StoredTranslator:
         )
     formats = description.formats
     return StoredTranslator(load_signature(version, formats.input.dtype), formats)
-
-
-def _is_of_crops(description: ModelDescription) -> bool:
-    """Whether the run was trained on crops, and so knows one scale only."""
-    resize = description.settings.get("data", {}).get("resize")
-    return resize in ("crop", "scale_width_and_crop")

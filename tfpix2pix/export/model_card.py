@@ -2,7 +2,11 @@
 
 import yaml
 
-from tfpix2pix.export.description import ModelDescription
+from tfpix2pix.export.description import (
+    SERVING_DEFAULT,
+    ModelDescription,
+    request_file_name,
+)
 
 HANDLING = {
     "fixed": "Images of another size are resized to {size}; answers have {size}.",
@@ -33,6 +37,7 @@ def model_card(description: ModelDescription, name: str) -> str:
 def _what(description: ModelDescription) -> str:
     source, target = description.formats.input, description.formats.target
     height, width = description.size
+    assert description.size_handling is not None, "of every SavedModel"
     handling = HANDLING[description.size_handling].format(
         size=f"{height}x{width}", multiple=description.multiple
     )
@@ -87,6 +92,11 @@ def _shape(shape: list[int | None]) -> str:
 
 
 def _calling(description: ModelDescription, name: str) -> str:
+    others = [
+        f"`{request_file_name(signature)}`"
+        for signature in description.serving["signatures"]
+        if signature != SERVING_DEFAULT
+    ]
     return "\n".join(
         [
             "## Calling it",
@@ -94,10 +104,11 @@ def _calling(description: ModelDescription, name: str) -> str:
             "With TensorFlow Serving's REST interface, from this folder:",
             "",
             "```",
-            "curl -H 'Content-Type: application/json' -d @request_rest.json \\",
+            f"curl -H 'Content-Type: application/json' -d @{request_file_name(SERVING_DEFAULT)} \\",
             f"  http://localhost:8501/v1/models/{name}:predict",
             "```",
             "",
+            f"The other signatures are called the same way, with {' and '.join(others)}.",
             *_by_predict(description, name),
         ]
     )
@@ -105,11 +116,11 @@ def _calling(description: ModelDescription, name: str) -> str:
 
 def _by_predict(description: ModelDescription, name: str) -> list[str]:
     """Only files go that way, and no seeds."""
-    inputs = description.serving["signatures"]["serving_default"]["inputs"]
+    inputs = description.serving["signatures"][SERVING_DEFAULT]["inputs"]
     if inputs.keys() != {"image_bytes"}:
         return []
     command = f"tfpix2pix predict --server http://localhost:8501/v1/models/{name}"
-    return [f"or `{command} photo.png --output answers`."]
+    return [f"Files go by `{command} photo.png --output answers`."]
 
 
 def _settings(description: ModelDescription) -> str:

@@ -1,4 +1,4 @@
-"""Requests to try a model with: the body of one over REST, and those that warm a server up."""
+"""Requests to try a model with: bodies over REST, and those that warm a server up."""
 
 import base64
 import json
@@ -12,10 +12,13 @@ import tensorflow as tf
 from tfpix2pix.data.encoding import encode_image
 from tfpix2pix.data.formats import ImageFormat
 from tfpix2pix.data.images import as_seen
+from tfpix2pix.export.description import SERVING_DEFAULT
 from tfpix2pix.inference.served import ServedModel
 
 # Of the example's image, unless the model takes larger ones alone: few bytes, as a body is read.
 EXAMPLE_SIDE = 32
+# The same where its values are written out.
+ARRAY_SIDE = 4
 
 
 def example_image(image_format: ImageFormat, height: int, width: int) -> np.ndarray:
@@ -32,19 +35,37 @@ def example_image(image_format: ImageFormat, height: int, width: int) -> np.ndar
     return (np.rint(values) if dtype.kind == "u" else values).astype(dtype)
 
 
-def example_request(model: ServedModel) -> str:
-    """The body of a request for `serving_default` over TensorFlow Serving's REST interface."""
-    fitting = model.fitting
-    side = max(EXAMPLE_SIDE, fitting.smallest_side)
-    image = example_image(fitting.formats.input, side, side)
-    if model.translate is None:
-        row: dict[str, Any] = {"input_image": image.tolist()}
-    else:
-        content = base64.b64encode(encode_image(image)[0]).decode()
-        row = {"image_bytes": {"b64": content}}
+def example_bodies(model: ServedModel) -> dict[str, str]:
+    """The body of a request for each signature over TensorFlow Serving's REST interface."""
+    source = model.fitting.formats.input
+    image = _square(model, ARRAY_SIDE)
+    stored = {"input_image": _plain(image)}
+    rows: dict[str, Mapping[str, Any]] = {
+        SERVING_DEFAULT: stored,
+        source.dtype: stored,
+        "generate": {"input_image": _plain(as_seen(tf.constant(image), source).numpy())},
+    }
+    if model.translate is not None:
+        content = encode_image(_square(model, EXAMPLE_SIDE))[0]
+        rows[SERVING_DEFAULT] = {"image_bytes": {"b64": base64.b64encode(content).decode()}}
     seed = {"seed": 0} if model.draws else {}
-    body = {"signature_name": "serving_default", "instances": [row | seed]}
-    return json.dumps(body) + "\n"
+    return {
+        signature: json.dumps({"signature_name": signature, "instances": [{**row, **seed}]}) + "\n"
+        for signature, row in rows.items()
+    }
+
+
+def _square(model: ServedModel, side: int) -> np.ndarray:
+    """An example of so many pixels a side, or of as many as the model takes."""
+    side = max(side, model.fitting.smallest_side)
+    return example_image(model.fitting.formats.input, side, side)
+
+
+def _plain(image: np.ndarray) -> Any:
+    """As JSON holds it; float32 with no more digits than tell it from its neighbours."""
+    if image.dtype.kind != "f":
+        return image.tolist()
+    return np.array([float(str(value)) for value in image.ravel()]).reshape(image.shape).tolist()
 
 
 def write_warmup(model: ServedModel, path: Path, name: str) -> None:
@@ -59,12 +80,12 @@ def write_warmup(model: ServedModel, path: Path, name: str) -> None:
     stored = {"input_image": image[np.newaxis]}
     seen = as_seen(tf.constant(image), model.fitting.formats.input).numpy()
     requests: dict[str, Mapping[str, Any]] = {
-        "serving_default": stored,
+        SERVING_DEFAULT: stored,
         model.fitting.formats.input.dtype: stored,
         "generate": {"input_image": seen[np.newaxis]},
     }
     if model.translate is not None:
-        requests["serving_default"] = {"image_bytes": [encode_image(image)[0]]}
+        requests[SERVING_DEFAULT] = {"image_bytes": [encode_image(image)[0]]}
     seed = {"seed": np.zeros(1, np.int64)} if model.draws else {}
     with tf.io.TFRecordWriter(str(path)) as writer:
         for signature, inputs in requests.items():

@@ -4,11 +4,12 @@ import dataclasses
 
 import numpy as np
 
-from tfpix2pix.config import DataSettings
+from tfpix2pix.config import DataSettings, Settings
 from tfpix2pix.data import arrays
 from tfpix2pix.data.formats import ImageFormat, PairFormat
 from tfpix2pix.errors import UserError
 from tfpix2pix.training.datasets import RunData, open_run_data
+from tfpix2pix.training.run_folder import RunFolder
 
 CHECKED_IMAGES = 8
 # Pixels of a block of noise: of each size, so that something is left at every depth of a network.
@@ -43,6 +44,34 @@ def open_data(settings: DataSettings, formats: PairFormat) -> RunData:
             f"{formats.target.describe()}"
         )
     return data
+
+
+def find_data(
+    folder: RunFolder, settings: Settings, *, must: bool
+) -> tuple[RunData | None, str | None]:
+    """The run's data, or why there are none.
+
+    Args:
+        folder: of the run.
+        settings: of the run, or with other data.
+        must: whether it is an error that there are none.
+
+    Raises:
+        UserError: that is so.
+    """
+    if folder.awaits_pairs() and not must:
+        return None, "its weights were imported, and it has no data"
+    try:
+        return open_data(settings.data, folder.formats()), None
+    except UserError as error:
+        if must:
+            raise
+        return None, str(error)
+
+
+def samples_of(data: RunData | None, image_format: ImageFormat, size: tuple[int, int]) -> Samples:
+    """Held-out inputs or, where there are no data, noise."""
+    return noise_samples(image_format, size) if data is None else held_out_samples(data)
 
 
 def held_out_samples(data: RunData, count: int = CHECKED_IMAGES) -> Samples:

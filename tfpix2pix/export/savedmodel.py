@@ -1,20 +1,28 @@
 """A SavedModel for TensorFlow Serving: MODELS/NAME/1/, MODELS/NAME/2/, ..."""
 
+import contextlib
 import dataclasses
+import functools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
 from tfpix2pix.export import description as described
+from tfpix2pix.export.checking import Exported
 from tfpix2pix.export.describing import describe_run
 from tfpix2pix.export.description import ModelDescription
 from tfpix2pix.export.model_card import model_card
-from tfpix2pix.export.requests import example_request, write_warmup
+from tfpix2pix.export.requests import example_bodies, write_warmup
+from tfpix2pix.export.samples import find_data, samples_of
+from tfpix2pix.export.savedmodel_check import check_savedmodel, generator_answers
 from tfpix2pix.files import folder_written_atomically
 from tfpix2pix.inference.served import ServedModel, ServingOptions, load_served_model
+from tfpix2pix.inference.translator import load_run_generator
+from tfpix2pix.training.run_folder import RunFolder
 
-CARD, REQUEST = "model_card.md", "request_rest.json"
+CARD = "model_card.md"
 # Where TensorFlow Serving looks for requests to run before it says that a model is ready.
 WARMUP = Path("assets.extra") / "tf_serving_warmup_requests"
 
@@ -25,8 +33,12 @@ def export_savedmodel(
     *,
     checkpoint: str | int = "latest",
     options: ServingOptions | None = None,
-) -> Path:
+    data: str | None = None,
+) -> Exported:
     """Writes the next version of a model from a run; it appears whole or not at all.
+
+    It is loaded and its `generate` compared with the Keras generator first, on validation inputs
+    of the run or, where its data are gone, on noise.
 
     Args:
         run_dir: the run folder.
@@ -34,16 +46,31 @@ def export_savedmodel(
         checkpoint: `latest`, `best` (of the validations, by the run's `best_metric`), or the step
             of one that is kept.
         options: of the signatures; default: answers as `predict` writes them.
+        data: where the run's data are now, if not where they were.
 
     Returns:
-        The version's folder; see `write_savedmodel`.
+        What was written, in a folder as of `write_savedmodel`.
 
     Raises:
-        UserError: it is no run folder, holds no such checkpoint, or the folder cannot be written.
+        UserError: it is no run folder, holds no such checkpoint, the folder cannot be written, or
+            the answers differ from the generator's by more than float32 sums do.
         SettingsError: the options do not fit the run.
     """
+    folder = RunFolder(Path(run_dir))
+    settings = folder.settings({} if data is None else {"data": data})
     model = load_served_model(run_dir, checkpoint=checkpoint, options=options)
-    return write_savedmodel(model, model_dir, describe_run(run_dir, checkpoint))
+    load = functools.partial(
+        load_run_generator, run_dir, checkpoint=checkpoint, dropout_at_prediction=model.draws
+    )
+    # At once: a run that goes on may soon have a later checkpoint.
+    expected = generator_answers(model.fitting, load)
+    description = describe_run(run_dir, checkpoint)
+    run_data, no_data = find_data(folder, settings, must=data is not None)
+    samples = samples_of(run_data, model.fitting.formats.input, model.fitting.size)
+    with _next_version(model, model_dir, description) as (version, written):
+        difference = check_savedmodel(written, model, expected, samples)
+        size = sum(part.stat().st_size for part in written.rglob("*") if part.is_file())
+    return Exported(version, size, difference, no_data)
 
 
 def write_savedmodel(
@@ -51,8 +78,9 @@ def write_savedmodel(
 ) -> Path:
     """Writes the next version of a model; it appears whole or not at all.
 
-    Signatures: see `ServedModel.signatures`. Beside them: `model_card.md`, `tfpix2pix.json`,
-    `request_rest.json` and, in `assets.extra/`, requests for TensorFlow Serving to warm up with.
+    Signatures: see `ServedModel.signatures`. Beside them: `model_card.md`, `tfpix2pix.json`, the
+    body of a request for each signature (`request_rest.json`, `request_rest_generate.json`, ...)
+    and, in `assets.extra/`, requests for TensorFlow Serving to warm up with.
 
     Args:
         model: what is written.
@@ -65,17 +93,29 @@ def write_savedmodel(
     Raises:
         UserError: the folder cannot be written.
     """
-    version = Path(model_dir) / str(_next_version(Path(model_dir)))
+    with _next_version(model, model_dir, description) as (version, _):
+        pass
+    return version
+
+
+@contextlib.contextmanager
+def _next_version(
+    model: ServedModel, model_dir: str | Path, description: ModelDescription | None
+) -> Iterator[tuple[Path, Path]]:
+    """Writes a version, which appears when the block ends well; gives it, and where it is now."""
+    version = Path(model_dir) / str(_next_number(Path(model_dir)))
     name = Path(model_dir).resolve().name
     description = with_serving(model, description)
     with folder_written_atomically(version, tf.errors.OpError) as temporary:
         tf.saved_model.save(model, str(temporary), signatures=model.signatures())
         (temporary / described.FILE_NAME).write_text(description.to_json(), encoding="utf-8")
         (temporary / CARD).write_text(model_card(description, name), encoding="utf-8")
-        (temporary / REQUEST).write_text(example_request(model), encoding="utf-8")
+        for signature, body in example_bodies(model).items():
+            name_of_body = described.request_file_name(signature)
+            (temporary / name_of_body).write_text(body, encoding="utf-8")
         (temporary / WARMUP).parent.mkdir(exist_ok=True)
         write_warmup(model, temporary / WARMUP, name)
-    return version
+        yield version, temporary
 
 
 def with_serving(model: ServedModel, description: ModelDescription | None) -> ModelDescription:
@@ -110,7 +150,7 @@ def _shown(call: Any) -> dict[str, dict[str, Any]]:
     }
 
 
-def _next_version(model_dir: Path) -> int:
+def _next_number(model_dir: Path) -> int:
     if not model_dir.is_dir():
         return 1
     versions = [int(entry.name) for entry in model_dir.iterdir() if entry.name.isdecimal()]

@@ -42,9 +42,7 @@ class FileTranslator:
     ):
         self._translator = translator
         formats = translator.formats
-        self._interpolation: Interpolation = (
-            "nearest" if formats.input.palette else input_interpolation
-        )
+        self._interpolation = formats.input.resized_by(input_interpolation)
         self._own_scale = own_scale
         self._seed = seed
         self.suffix = image_suffix(formats.target.channels, formats.target.dtype)
@@ -53,14 +51,6 @@ class FileTranslator:
     def draws(self) -> bool:
         """Whether dropout is on, so that answers depend on a seed."""
         return self._translator.draws
-
-    def __call__(self, source: Path) -> bytes:
-        """The encoded answer to one file.
-
-        Raises:
-            as `read` and `translate` do.
-        """
-        return self.encode(self.translate(self.read(source)[np.newaxis])[0])
 
     def read(self, source: Path) -> np.ndarray:
         """A file as the network takes it: [H, W, C] of the inputs' stored type.

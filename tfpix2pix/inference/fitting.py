@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tfpix2pix.config.types import Interpolation, SizeHandling
 from tfpix2pix.data import images
-from tfpix2pix.data.formats import RGB_PAIRS, ImageFormat, PairFormat
+from tfpix2pix.data.formats import RGB_PAIRS, PairFormat
 from tfpix2pix.data.headers import refuse_large
 from tfpix2pix.data.pipeline import scaled_size
 from tfpix2pix.inference.tiling import DEFAULT_MEGAPIXELS, LEAST_MULTIPLE, MEGAPIXEL
@@ -52,7 +52,7 @@ class Fitting:
         shape = tf.shape(image)[:2]
         with tf.control_dependencies(self._checks(shape)):
             image = tf.identity(image)
-        method = _method(self.formats.input, self.input_interpolation)
+        method = self.formats.input.resized_by(self.input_interpolation)
         if self.handling != "pad":
             return images.resize(image, self.size, method), shape
         size = shape
@@ -67,7 +67,8 @@ class Fitting:
             return answer
         if self.handling == "pad":
             return answer[: size[0], : size[1]]
-        return images.resize(answer, size, _method(self.formats.target, self.target_interpolation))
+        method = self.formats.target.resized_by(self.target_interpolation)
+        return images.resize(answer, size, method)
 
     def _checks(self, shape: tf.Tensor) -> list[tf.Operation]:
         size = tf.cast(shape, tf.int64)
@@ -108,8 +109,3 @@ def mirrored_on(image: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
         back_and_forth = last - tf.abs(place % tf.maximum(2 * last, 1) - last)
         image = tf.gather(image, back_and_forth, axis=axis)
     return image
-
-
-def _method(image_format: ImageFormat, interpolation: Interpolation) -> Interpolation:
-    """Colours of label maps do not mix."""
-    return "nearest" if image_format.palette else interpolation

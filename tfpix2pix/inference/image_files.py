@@ -14,9 +14,8 @@ import tensorflow as tf
 from tfpix2pix.data import arrays, images
 from tfpix2pix.data.encoding import PNG, encode_image, image_suffix
 from tfpix2pix.data.formats import ImageFormat
-from tfpix2pix.data.pairs import plain_reason
 from tfpix2pix.data.reading import is_left_to_tensorflow, read_image
-from tfpix2pix.errors import UserError
+from tfpix2pix.errors import UserError, plain_reason
 
 
 def read_input(source: Path, image_format: ImageFormat) -> np.ndarray:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from tfpix2pix.errors import UserError
+from tfpix2pix.errors import UserError, plain_reason
 
 Network = Callable[[np.ndarray], np.ndarray]
 
@@ -105,10 +105,9 @@ def _opening(path: Path, *refusals: type[Exception]) -> Iterator[None]:
     try:
         yield
     except refusals as error:
-        lines = str(error).strip().splitlines() or [type(error).__name__]
         raise UserError(
             f"cannot open {path}: it is damaged, or of another kind than its name says "
-            f"({lines[-1].strip()}); export it again"
+            f"({_reason(error)}); export it again"
         ) from error
 
 
@@ -118,11 +117,15 @@ def _running(*refusals: type[Exception]) -> Iterator[None]:
     try:
         yield
     except refusals as error:
-        # TensorFlow's reason stands after the stack of the graph, before the name of its node.
-        text = getattr(error, "message", None) or str(error)
-        lines = text.split("[[")[0].split("[Op:")[0].strip().splitlines()
-        reason = lines[-1].strip() if lines else type(error).__name__
-        raise UserError(f"the model cannot take it: {reason}") from error
+        raise UserError(f"the model cannot take it: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    """In one line: of TensorFlow's errors, which have a message, or of another runtime's."""
+    if hasattr(error, "message"):
+        return plain_reason(error)
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[-1].strip()
 
 
 def _load_litert(path: Path) -> Network:
@@ -192,8 +195,13 @@ def _load_keras(path: Path) -> Network:
     return _called_with_floats(model, model.input_shape)
 
 
-def load_signature(version: Path, name: str) -> Network:
+def load_signature(version: Path, name: str, seed: int | None = None) -> Network:
     """A signature of a SavedModel, from `input_image` to `generated_image`.
+
+    Args:
+        version: its folder.
+        name: of the signature.
+        seed: for every image, where dropout is on.
 
     Raises:
         UserError: it cannot be opened, or has no such signature.
@@ -210,7 +218,10 @@ def load_signature(version: Path, name: str) -> Network:
 
     def network(images: np.ndarray) -> np.ndarray:
         with _running(tf.errors.OpError):
-            return signature(input_image=tf.constant(images))["generated_image"].numpy()
+            inputs = {"input_image": tf.constant(images)}
+            if seed is not None:
+                inputs["seed"] = tf.fill([len(images)], tf.constant(seed, tf.int64))
+            return signature(**inputs)["generated_image"].numpy()
 
     # A loaded model's variables live as long as the model does.
     network.model = loaded  # type: ignore[attr-defined]

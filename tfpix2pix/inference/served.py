@@ -21,7 +21,12 @@ from tfpix2pix.data.headers import header_size, refuse_large
 from tfpix2pix.errors import SettingsError
 from tfpix2pix.inference.fitting import Fitting
 from tfpix2pix.inference.prediction_seeds import seed_words
-from tfpix2pix.inference.tiling import own_multiple, smallest_own_side
+from tfpix2pix.inference.tiling import (
+    DEFAULT_MEGAPIXELS,
+    MEGAPIXEL,
+    own_multiple,
+    smallest_own_side,
+)
 from tfpix2pix.inference.translator import drawing_layers, load_run_generator
 from tfpix2pix.models import Dropout
 from tfpix2pix.models.any_size import at_any_size
@@ -45,7 +50,7 @@ class ServingOptions:
     """
 
     size_handling: SizeHandling | None = None
-    max_megapixels: float = 64.0
+    max_megapixels: float = DEFAULT_MEGAPIXELS
     dropout: bool = False
 
 
@@ -241,12 +246,14 @@ def _check_limit(max_megapixels: float, settings: Settings, handling: SizeHandli
     """
     height, width = settings.data.crop_size
     if handling == "pad":
+        if settings.data.resize == "scale_width_and_crop":
+            width = settings.data.load_size[1]  # no image is narrower once it is scaled
         multiple = own_multiple(settings)
         height, width = (side + -side % multiple for side in (height, width))
-    if height * width > max_megapixels * 1e6:
+    if height * width > max_megapixels * MEGAPIXEL:
         raise SettingsError(
             f"--max-megapixels {max_megapixels:g}: images of the network's own size, "
-            f"{height}x{width}, have {height * width / 1e6:g}; give that at least"
+            f"{height}x{width}, have {height * width / MEGAPIXEL:g}; give that at least"
         )
 
 
@@ -278,6 +285,6 @@ def fitting_of(settings: Settings, formats: PairFormat, options: ServingOptions)
         formats,
         data.input_interpolation,
         data.target_interpolation,
-        most_pixels=round(options.max_megapixels * 1e6),
+        most_pixels=round(options.max_megapixels * MEGAPIXEL),
         **extra,
     )

@@ -28,7 +28,6 @@ def _takes_statistics(layer: Any) -> bool:
     return isinstance(layer, keras.layers.GroupNormalization)
 
 
-@keras.saving.register_keras_serializable(package="tfpix2pix")
 class GivenNorm(keras.layers.Layer):
     """A norm with statistics that it was given: [B, H, W, C] -> the same.
 

@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfpix2pix.data.pairs import plain_reason
 from tfpix2pix.data.sources import IMPORTED
-from tfpix2pix.errors import UserError
+from tfpix2pix.errors import UserError, plain_reason
 from tfpix2pix.evaluation.baseline import mean_image_figures
 from tfpix2pix.evaluation.distribution import few_images_warning
 from tfpix2pix.evaluation.intervals import mean

@@ -4,8 +4,9 @@ import numpy as np
 import tensorflow as tf
 
 from tfpix2pix.data.encoding import to_display
-from tfpix2pix.data.pairs import Pairs, plain_reason
+from tfpix2pix.data.pairs import Pairs
 from tfpix2pix.data.sheet_drawing import Cell, contact_sheet
+from tfpix2pix.errors import plain_reason
 from tfpix2pix.training.datasets import RunData
 
 PAIRS_SHOWN = 12

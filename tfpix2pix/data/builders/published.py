@@ -19,7 +19,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from tfpix2pix.data.builders.download import download
-from tfpix2pix.errors import UserError
+from tfpix2pix.errors import UserError, plain_reason
 from tfpix2pix.progress import say
 
 # In the order in which they are tried: the authors' present host, then the one before it.
@@ -151,8 +151,7 @@ def _example(source: "_Source", member: str, file: IO[bytes]) -> dict[str, Any]:
     except UNREADABLE as error:
         raise source.broken(f"{member} in it cannot be read ({error})") from error
     except tf.errors.InvalidArgumentError as error:
-        reason = error.message.split("[Op:")[0].split("\n")[0].split("}}")[-1].strip(" .")
-        raise source.broken(f"{member} in it cannot be decoded ({reason})") from error
+        raise source.broken(f"{member} in it cannot be decoded ({plain_reason(error)})") from error
     height, width = pair.shape[0], pair.shape[1] // 2
     if pair.shape[1] % 2:
         raise source.broken(

@@ -32,7 +32,7 @@ from tfpix2pix.data.reading import (
 )
 from tfpix2pix.data.sources import Listing
 from tfpix2pix.data.store.options import StoreOptions, is_jpeg_format, settings_by_side
-from tfpix2pix.errors import UserError
+from tfpix2pix.errors import UserError, plain_reason
 
 JPEG_SIGNATURE = b"\xff\xd8\xff"
 JPEG_QUALITY = 95
@@ -168,8 +168,6 @@ def _read_file(path: str, image_format: ImageFormat, reduce: bool) -> Side:
 
 def _decode_jpeg(content: bytes, image_format: ImageFormat, reduce: bool) -> np.ndarray:
     import tensorflow as tf
-
-    from tfpix2pix.data.pairs import plain_reason
 
     try:
         return _jpeg_decoder(image_format, reduce)(tf.constant(content)).numpy()
