@@ -67,7 +67,7 @@ def test_a_wrong_command_says_one_line_and_writes_nothing(command, message, here
 
 @pytest.fixture(scope="module")
 def signatures(place, tmp_path_factory):
-    version = export_savedmodel(place / "run", tmp_path_factory.mktemp("exports"))
+    version = export_savedmodel(place / "run", tmp_path_factory.mktemp("exports")).path
     return tf.saved_model.load(str(version)).signatures
 
 

@@ -113,8 +113,11 @@ def test_floats_of_many_channels_go_in_and_out(tmp_path):
     image = np.random.default_rng(0).uniform(-1, 1, (SIZE, SIZE, 5)).astype(np.float32)
     (tmp_path / "in.tif").write_bytes(encode_image(image)[0])
     of_run, of_export = translators(PairFormat(FLOATS, FLOATS), tmp_path / "models")
-    answer = of_export.encode(of_export.translate(of_export.read(tmp_path / "in.tif")[None])[0])
-    assert answer == of_run(tmp_path / "in.tif")
+    answer, expected = (
+        one.encode(one.translate(one.read(tmp_path / "in.tif")[None])[0])
+        for one in (of_export, of_run)
+    )
+    assert answer == expected
 
 
 @pytest.mark.parametrize(("content", "reason"), [(b"", "is empty"), (b"GIF89a", "not an image")])

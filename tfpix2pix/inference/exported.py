@@ -87,9 +87,7 @@ class ExportedTranslator(StoredTranslator):
         """
         super().__init__(network, formats)
         self.size = size
-        self._interpolation: Interpolation = (
-            "nearest" if formats.input.palette else input_interpolation
-        )
+        self._interpolation: Interpolation = formats.input.resized_by(input_interpolation)
         self._resizes = resizes
 
     def read(self, source: Path) -> np.ndarray:

@@ -12,7 +12,12 @@ from tfpix2pix.config.types import Interpolation
 from tfpix2pix.data import images
 from tfpix2pix.data.encoding import image_suffix
 from tfpix2pix.errors import UserError
-from tfpix2pix.inference.image_files import encode_answer, read_input, tensorflow_refusals
+from tfpix2pix.inference.image_files import (
+    encode_answer,
+    read_input,
+    resized,
+    tensorflow_refusals,
+)
 from tfpix2pix.inference.own_scale import OwnScale
 from tfpix2pix.inference.own_size import OwnSize, measurer, with_statistics
 from tfpix2pix.inference.tiling import Tiling, choose_tiling, own_multiple, smallest_own_side
@@ -63,7 +68,7 @@ class FileTranslator:
         with tensorflow_refusals():
             if self._own_scale is not None:
                 return self._own_scale.prepared(image, self._interpolation)
-            return images.resize(image, self._translator.size, self._interpolation).numpy()
+            return resized(image, self._translator.size, self._interpolation)
 
     def translate(self, images: np.ndarray) -> np.ndarray:
         """[N, H, W, C] from `read`, of one size -> [N, H, W, C'] of the targets' stored type.
