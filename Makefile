@@ -12,10 +12,10 @@ demo: $(VENV)/installed
 install: $(VENV)/installed-test
 
 test: $(VENV)/installed-test
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --durations 15
 
 test-slow: $(VENV)/installed-test
-	$(BIN)/pytest -m slow -n 2 --dist loadfile
+	$(BIN)/pytest -m slow -n 2 --dist loadfile --durations 40
 
 test-browser: $(VENV)/installed-test
 	$(BIN)/pytest -m browser
