@@ -23,6 +23,11 @@ def from_a_pipeline(values):
     return next(iter(tf.data.Dataset.from_tensors(values).map(from_python)))
 
 
+def refuse_equal(values):
+    tf.debugging.assert_equal(tf.size(values) > 3, True, "too few: give more")
+    return values
+
+
 def no_image(values):
     return tf.io.decode_image(tf.constant(b"no image"))
 
@@ -30,7 +35,9 @@ def no_image(values):
 @pytest.mark.parametrize(
     ("call", "start"),
     [
-        (tf.function(refuse), "assertion failed: [too few] [1 2]"),
+        (tf.function(refuse), "too few [1 2]"),
+        (refuse_equal, "too few: give more"),
+        (tf.function(refuse_equal), "too few: give more"),
         (no_image, "Unknown image file format. One of "),
         (tf.function(no_image), "Unknown image file format. One of "),
         (tf.function(from_python), "no such picture. Choose another"),
@@ -43,6 +50,19 @@ def test_the_reason_is_found(call, start):
     reason = plain_reason(raised.value)
     assert reason.startswith(start)
     assert [mark for mark in ("\n", "{{", "[[", "[Op:") if mark in reason] == []
+
+
+def error(message):
+    return tf.errors.InvalidArgumentError(None, None, message)
+
+
+def test_marks_of_a_graph_are_left_out():
+    assert plain_reason(error("../pairs/a.png cannot be read. ")) == "../pairs/a.png cannot be read"
+    several = "Graph execution error:\n2 root error(s) found.\n(0) INVALID_ARGUMENT: no image"
+    assert plain_reason(error(several)) == "no image"
+    with pytest.raises(tf.errors.OpError) as raised:
+        tf.function(refuse_equal)(tf.constant([1.0]))
+    assert plain_reason(raised.value) == "too few: give more"
 
 
 def test_an_error_without_a_reason_is_named():

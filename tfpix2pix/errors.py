@@ -1,6 +1,12 @@
 """The one kind of error that is the user's to mend, and the reasons that TensorFlow gives."""
 
+import re
 from typing import Any
+
+# Of an error in a graph with several: (0) INVALID_ARGUMENT: ...
+_SEVERAL = re.compile(r"^\(\d+\) [A-Z_]+: *")
+# What an assertion in a graph was given: a reason, and often values.
+_ASSERTED = re.compile(r"^assertion failed: \[([^\]]*)\](.*)$")
 
 
 class UserError(Exception):
@@ -22,5 +28,9 @@ def plain_reason(error: Any) -> str:
         message = message.split("UserError: ", 1)[1]
     # Of a graph, the reason stands after its stack.
     last = -1 if message.startswith("Graph execution error") else 0
-    line = message.split("\n")[last].rsplit("}}", 1)[-1]
-    return line.strip(" .") or type(error).__name__
+    line = message.split("\n")[last].rsplit("}}", 1)[-1].strip()
+    line = _SEVERAL.sub("", line)
+    asserted = _ASSERTED.match(line)
+    if asserted:
+        line = asserted[1] + asserted[2].split(" [Condition ")[0]
+    return line.rstrip(" .") or type(error).__name__

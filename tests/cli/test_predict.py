@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 import os
 import re
 import shutil
@@ -14,6 +15,7 @@ import pytest
 from PIL import Image
 from pretended import pretend_checkpoints
 
+from tfpix2pix import progress
 from tfpix2pix.cli import main as cli
 from tfpix2pix.cli import predictors
 from tfpix2pix.config import dump_settings, resolve
@@ -122,8 +124,10 @@ def test_ctrl_c_tells_the_failures_so_far_and_then_how_to_go_on(
             signal.raise_signal(signal.SIGINT)
         return translate(self, images)
 
+    before = set(threading.enumerate())
     with monkeypatch.context() as patch:
         patch.setattr(FileTranslator, "translate", stopped)
+        patch.setattr(progress, "LINE_INTERVAL", math.inf)
         patch.setattr("sys.stderr", sys.stdout)  # to see the order
         assert predict(run_dir, photos, output) == 130
     failed, stop = capsys.readouterr().out.splitlines()
@@ -132,7 +136,7 @@ def test_ctrl_c_tells_the_failures_so_far_and_then_how_to_go_on(
         f"stopped: (\\d+) of 66 are in {output}; the same command with --resume goes on", stop
     )
     assert 0 < int(told[1]) <= len(contents(output)) < 65
-    assert not [t for t in threading.enumerate() if "ThreadPool" in t.name]
+    assert set(threading.enumerate()) <= before
     assert predict(run_dir, photos, output, "--resume") == 1
     assert len(contents(output)) == 65
 

@@ -253,7 +253,7 @@ def test_a_bound_holds_for_the_largest_and_the_mean(largest, mean, passes):
     if passes:
         refuse_difference(difference, INT8, "model.tflite", "Choose")
     else:
-        message = r"on 8 images, where at most 0\.2 and 0\.016 are .* was written\. Choose"
+        message = r"on 8 images, where at most 0\.2 and 0\.024 are .* was written\. Choose"
         with pytest.raises(UserError, match=message):
             refuse_difference(difference, INT8, "model.tflite", "Choose")
 

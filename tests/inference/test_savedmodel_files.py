@@ -28,6 +28,7 @@ FLOATS = ImageFormat(5, "float32", (-1.0, 1.0))
 FORMATS = {
     "rgb": RGB_PAIRS,
     "gray": PairFormat(ImageFormat(1), ImageFormat(4)),
+    "transparency": PairFormat(ImageFormat(4), ImageFormat(4)),
     "gray of 16 bits": PairFormat(GRAY16, GRAY16),
     "colours of 16 bits": PairFormat(RGB16, RGB16),
     "labels": PairFormat(ImageFormat(palette=PALETTE), ImageFormat(palette=PALETTE)),

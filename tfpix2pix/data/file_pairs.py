@@ -14,7 +14,7 @@ from tfpix2pix.data.detect import detect_format
 from tfpix2pix.data.folders import PairFiles
 from tfpix2pix.data.formats import ImageFormat, PairFormat
 from tfpix2pix.data.pairs import ImagePair, Load, Pairs
-from tfpix2pix.data.reading import TENSORFLOW_SUFFIXES, conform, read_image
+from tfpix2pix.data.reading import conform, read_image, tensorflow_suffixes
 from tfpix2pix.data.sources import Listing
 from tfpix2pix.errors import UserError
 
@@ -94,16 +94,6 @@ def _as_tensor(paths: Sequence[str]) -> tf.Tensor:
     return tf.constant([os.fsencode(path) for path in paths])
 
 
-def _decoded_by_tensorflow(image_format: ImageFormat) -> tuple[str, ...]:
-    """The suffixes of what TensorFlow decodes to what `conform` would make of it.
-
-    It adds no fourth channel to a JPEG.
-    """
-    if image_format.channels == 4:
-        return (".png",)
-    return TENSORFLOW_SUFFIXES
-
-
 def _decoder(paths: Sequence[str], image_format: ImageFormat, reduce: bool) -> Decode:
     """From a path to its image, as the format says; refuses what would lose colours or bits.
 
@@ -112,7 +102,7 @@ def _decoder(paths: Sequence[str], image_format: ImageFormat, reduce: bool) -> D
         image_format: what the images become.
         reduce: whether colours may become gray, as where the user has said so.
     """
-    if all(path.lower().endswith(_decoded_by_tensorflow(image_format)) for path in paths):
+    if all(path.lower().endswith(tensorflow_suffixes(image_format.channels)) for path in paths):
         return lambda path: images.decode_without_loss(
             tf.io.read_file(path), image_format, reduce=reduce
         )

@@ -40,10 +40,18 @@ SUFFIXES = (*TENSORFLOW_SUFFIXES, ".bmp", ".webp", ".tif", ".tiff", ".npy", ".np
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
-def is_left_to_tensorflow(path: Path) -> bool:
+def tensorflow_suffixes(channels: int) -> tuple[str, ...]:
+    """The suffixes of what TensorFlow decodes to so many channels as `conform` would.
+
+    It adds no fourth channel to a JPEG.
+    """
+    return (".png",) if channels == 4 else TENSORFLOW_SUFFIXES
+
+
+def is_left_to_tensorflow(path: Path, channels: int = 3) -> bool:
     """Whether TensorFlow decodes a file where it is at hand: also one of an unknown suffix."""
     suffix = path.suffix.lower()
-    return suffix in TENSORFLOW_SUFFIXES or suffix not in SUFFIXES
+    return suffix in tensorflow_suffixes(channels) or suffix not in SUFFIXES
 
 
 def read_image(path: Path) -> StoredImage:

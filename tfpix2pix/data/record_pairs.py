@@ -13,7 +13,7 @@ from google.protobuf.json_format import ParseError
 
 from tfpix2pix.config import DataSettings
 from tfpix2pix.data import images
-from tfpix2pix.data.builders.loading import damaged, prepared_builder
+from tfpix2pix.data.builders.loading import damaged, is_prepared, prepared_builder
 from tfpix2pix.data.formats import INTEGER_RANGES, DType, ImageFormat, PairFormat, pair_format
 from tfpix2pix.data.pairs import ImagePair, Pairs
 from tfpix2pix.data.records import RecordNames, identity, open_shards, reader, shard_paths
@@ -44,6 +44,17 @@ def open_record_splits(
             f"{', '.join(builder.info.splits) or 'none'}"
         )
     return {split: _record_pairs(settings, builder, found[split], split) for split in wanted}
+
+
+def is_at_hand(settings: DataSettings) -> bool:
+    """Whether the pairs can be opened without a set being downloaded or prepared.
+
+    Raises:
+        UserError: there is no such set.
+    """
+    if kind_of(settings.data) != "tfds":
+        return True
+    return is_prepared(settings.data.removeprefix(TFDS_PREFIX), settings.data_dir)
 
 
 def _builder(settings: DataSettings) -> tfds.core.DatasetBuilder:

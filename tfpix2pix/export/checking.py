@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tfpix2pix.errors import UserError
+from tfpix2pix.errors import UserError, plain_reason
 from tfpix2pix.export.formats import Bound
 from tfpix2pix.export.samples import Samples
 from tfpix2pix.inference.runtimes import Network
@@ -59,6 +59,9 @@ def measure_difference(network: Network, generator: Network, samples: Samples) -
         network: that was exported.
         generator: of Keras, as at inference; it may give tensors.
         samples: what both answer.
+
+    Raises:
+        UserError: one of them cannot answer, or the generator's answers are no numbers.
     """
     images = samples.images
     answers: tuple[Callable[[], np.ndarray], ...] = (
@@ -66,11 +69,29 @@ def measure_difference(network: Network, generator: Network, samples: Samples) -
         lambda: network(images),
     )
     with _whole_float32():
-        expected = np.concatenate([np.asarray(generator(i[np.newaxis])) for i in images])
+        expected = _expected(generator, samples)
         differences = np.stack([np.abs(answer() - expected) for answer in answers])
     # A sum of float64: the mean of so many small numbers.
     mean = float(differences.mean(dtype=np.float64))
     return Difference(float(differences.max()), mean, samples.origin)
+
+
+def _expected(generator: Network, samples: Samples) -> np.ndarray:
+    import tensorflow as tf
+
+    try:
+        answers = [np.asarray(generator(image[np.newaxis])) for image in samples.images]
+    except tf.errors.OpError as error:
+        raise UserError(
+            f"the run cannot answer {samples.origin}, with which its export is checked: "
+            f"{plain_reason(error)}"
+        ) from error
+    if not np.isfinite(answers).all():
+        raise UserError(
+            "the run answers NaN or infinity: its training went wrong. Export an earlier "
+            "--checkpoint"
+        )
+    return np.concatenate(answers)
 
 
 @contextlib.contextmanager

@@ -16,11 +16,11 @@ from tfpix2pix.export.checking import (
 from tfpix2pix.export.describing import describe_run
 from tfpix2pix.export.description import FILE_NAME
 from tfpix2pix.export.formats import NETWORK_FORMATS, QUANTIZATIONS
-from tfpix2pix.export.samples import Samples, calibration_images, find_data, samples_of
+from tfpix2pix.export.samples import CheckData, Samples, calibration_images, find_check_data
 from tfpix2pix.files import folder_written_atomically
 from tfpix2pix.inference.runtimes import load_network, require
 from tfpix2pix.training.checkpoints import load_generator
-from tfpix2pix.training.datasets import RunData
+from tfpix2pix.training.kept import find_step
 from tfpix2pix.training.run_folder import RunFolder
 
 CALIBRATION_IMAGES = 100
@@ -64,23 +64,22 @@ def export_network(
         raise UserError(f"{output} is there already: choose another --output")
     folder = RunFolder(Path(run_dir))
     settings = folder.settings({} if data is None else {"data": data})
-    description = describe_run(run_dir, checkpoint)
-    formats, size = folder.formats(), settings.data.crop_size
+    step = find_step(folder.checkpoints, checkpoint)
     generator = load_generator(
-        settings, folder.checkpoints, formats, checkpoint=checkpoint, dropout_at_prediction=False
+        settings, folder.checkpoints, folder.formats(), checkpoint=step, dropout_at_prediction=False
     )
-    run_data, no_data = find_data(folder, settings, must=data is not None)
-    samples = samples_of(run_data, formats.input, size)
+    found = find_check_data(folder, settings, must=data is not None)
     calibration = None
     if QUANTIZATIONS[quantize].is_calibrated:
-        calibration = _calibration(run_data, calibration_count, no_data)
+        calibration = _calibration(found, calibration_count)
     with folder_written_atomically(output) as temporary:
         file = temporary / chosen.file_name
         chosen.write(generator, file, quantize, calibration)
         written = sum(part.stat().st_size for part in temporary.iterdir())
-        difference = _checked(file, generator, samples, quantize)
-        (temporary / FILE_NAME).write_text(description.to_json(), encoding="utf-8")
-    return Exported(output / chosen.file_name, written, difference, no_data)
+        difference = _checked(file, generator, found.samples, quantize)
+        description = describe_run(run_dir, step).to_json()
+        (temporary / FILE_NAME).write_text(description, encoding="utf-8")
+    return Exported(output / chosen.file_name, written, difference, found.no_data)
 
 
 def _checked(file: Path, generator: Any, samples: Samples, quantize: str) -> Difference:
@@ -91,10 +90,10 @@ def _checked(file: Path, generator: Any, samples: Samples, quantize: str) -> Dif
     return difference
 
 
-def _calibration(data: RunData | None, count: int, no_data: str | None) -> np.ndarray:
-    if data is None:
+def _calibration(found: CheckData, count: int) -> np.ndarray:
+    if found.data is None:
         raise UserError(
-            f"int8 is calibrated on training inputs, and there are none: {no_data}. Say where they "
-            "are with --data, or choose float16"
+            f"int8 is calibrated on training inputs, and there are none: {found.no_data}. Say "
+            "where they are with --data, or choose float16"
         )
-    return calibration_images(data, count)
+    return calibration_images(found.data, count)

@@ -1,17 +1,24 @@
 """Images that an export is checked and calibrated with, as networks see them."""
 
+import contextlib
 import dataclasses
+import math
+from collections.abc import Iterator
 
 import numpy as np
+import tensorflow as tf
 
 from tfpix2pix.config import DataSettings, Settings
 from tfpix2pix.data import arrays
 from tfpix2pix.data.formats import ImageFormat, PairFormat
-from tfpix2pix.errors import UserError
-from tfpix2pix.training.datasets import RunData, open_run_data
+from tfpix2pix.data.record_pairs import is_at_hand
+from tfpix2pix.errors import UserError, plain_reason
+from tfpix2pix.training.datasets import RunData, Split, open_run_data
 from tfpix2pix.training.run_folder import RunFolder
 
 CHECKED_IMAGES = 8
+# Of large images fewer: all are answered in one batch too.
+CHECKED_PIXELS = CHECKED_IMAGES * 512 * 512
 # Pixels of a block of noise: of each size, so that something is left at every depth of a network.
 NOISE_BLOCKS = (1, 4, 16)
 
@@ -46,10 +53,25 @@ def open_data(settings: DataSettings, formats: PairFormat) -> RunData:
     return data
 
 
-def find_data(
-    folder: RunFolder, settings: Settings, *, must: bool
-) -> tuple[RunData | None, str | None]:
-    """The run's data, or why there are none.
+@dataclasses.dataclass(frozen=True)
+class CheckData:
+    """What an export is checked with.
+
+    Attributes:
+        samples: that both answer.
+        data: of the run, or None.
+        no_data: why there are none, so that the samples are noise; or None.
+    """
+
+    samples: Samples
+    data: RunData | None = None
+    no_data: str | None = None
+
+
+def find_check_data(folder: RunFolder, settings: Settings, *, must: bool) -> CheckData:
+    """Held-out inputs of the run's data where they are at hand, else noise.
+
+    Sets that would have to be downloaded or prepared first are not at hand.
 
     Args:
         folder: of the run.
@@ -59,31 +81,56 @@ def find_data(
     Raises:
         UserError: that is so.
     """
-    if folder.awaits_pairs() and not must:
-        return None, "its weights were imported, and it has no data"
+    size = settings.data.crop_size
+    count = min(CHECKED_IMAGES, max(2, CHECKED_PIXELS // math.prod(size)))
     try:
-        return open_data(settings.data, folder.formats()), None
+        if not must:
+            _require_at_hand(folder, settings.data)
+        data = open_data(settings.data, folder.formats())
+        return CheckData(held_out_samples(data, count), data)
     except UserError as error:
         if must:
             raise
-        return None, str(error)
+        noise = noise_samples(folder.formats().input, size, count)
+        return CheckData(noise, no_data=str(error))
 
 
-def samples_of(data: RunData | None, image_format: ImageFormat, size: tuple[int, int]) -> Samples:
-    """Held-out inputs or, where there are no data, noise."""
-    return noise_samples(image_format, size) if data is None else held_out_samples(data)
+def _require_at_hand(folder: RunFolder, settings: DataSettings) -> None:
+    if folder.awaits_pairs():
+        raise UserError("its weights were imported, and it has no data")
+    if not is_at_hand(settings):
+        raise UserError(f"{settings.data} is not prepared on this machine")
 
 
 def held_out_samples(data: RunData, count: int = CHECKED_IMAGES) -> Samples:
-    """Validation inputs, or training inputs where there are none, spread over all of them."""
-    names, inputs, _ = data.sample_pairs(count)
+    """Validation inputs, or training inputs where there are none, spread over all of them.
+
+    Raises:
+        UserError: one of them cannot be read.
+    """
+    with _naming_what_is_broken(data.validation or data.train):
+        names, inputs, _ = data.sample_pairs(count)
     split = "training" if data.validation is None else "validation"
     return Samples(_seen(inputs, data.formats.input), f"{len(names)} {split} inputs")
 
 
 def calibration_images(data: RunData, count: int) -> np.ndarray:
-    """Inputs of training pairs, spread over all of them: float32 [N, H, W, C] in [-1, 1]."""
-    return _seen(data.training_inputs(count), data.formats.input)
+    """Inputs of training pairs, spread over all of them: float32 [N, H, W, C] in [-1, 1].
+
+    Raises:
+        UserError: one of them cannot be read.
+    """
+    with _naming_what_is_broken(data.train):
+        return _seen(data.training_inputs(count), data.formats.input)
+
+
+@contextlib.contextmanager
+def _naming_what_is_broken(split: Split) -> Iterator[None]:
+    try:
+        yield
+    except tf.errors.OpError as error:
+        reason = plain_reason(error)
+        raise UserError(f"a pair in {split.pairs.origin} cannot be read: {reason}") from error
 
 
 def noise_samples(

@@ -15,11 +15,13 @@ from tfpix2pix.export.describing import describe_run
 from tfpix2pix.export.description import ModelDescription
 from tfpix2pix.export.model_card import model_card
 from tfpix2pix.export.requests import example_bodies, write_warmup
-from tfpix2pix.export.samples import find_data, samples_of
+from tfpix2pix.export.samples import find_check_data
 from tfpix2pix.export.savedmodel_check import check_savedmodel, generator_answers
 from tfpix2pix.files import folder_written_atomically
 from tfpix2pix.inference.served import ServedModel, ServingOptions, load_served_model
+from tfpix2pix.inference.tiling import MEGAPIXEL
 from tfpix2pix.inference.translator import load_run_generator
+from tfpix2pix.training.kept import find_step
 from tfpix2pix.training.run_folder import RunFolder
 
 CARD = "model_card.md"
@@ -58,19 +60,17 @@ def export_savedmodel(
     """
     folder = RunFolder(Path(run_dir))
     settings = folder.settings({} if data is None else {"data": data})
-    model = load_served_model(run_dir, checkpoint=checkpoint, options=options)
+    step = find_step(folder.checkpoints, checkpoint)
+    model = load_served_model(run_dir, checkpoint=step, options=options)
     load = functools.partial(
-        load_run_generator, run_dir, checkpoint=checkpoint, dropout_at_prediction=model.draws
+        load_run_generator, run_dir, checkpoint=step, dropout_at_prediction=model.draws
     )
-    # At once: a run that goes on may soon have a later checkpoint.
     expected = generator_answers(model.fitting, load)
-    description = describe_run(run_dir, checkpoint)
-    run_data, no_data = find_data(folder, settings, must=data is not None)
-    samples = samples_of(run_data, model.fitting.formats.input, model.fitting.size)
-    with _next_version(model, model_dir, description) as (version, written):
-        difference = check_savedmodel(written, model, expected, samples)
+    found = find_check_data(folder, settings, must=data is not None)
+    with _version_written(model, model_dir, describe_run(run_dir, step)) as (version, written):
+        difference = check_savedmodel(written, model, expected, found.samples)
         size = sum(part.stat().st_size for part in written.rglob("*") if part.is_file())
-    return Exported(version, size, difference, no_data)
+    return Exported(version, size, difference, found.no_data)
 
 
 def write_savedmodel(
@@ -93,13 +93,13 @@ def write_savedmodel(
     Raises:
         UserError: the folder cannot be written.
     """
-    with _next_version(model, model_dir, description) as (version, _):
+    with _version_written(model, model_dir, description) as (version, _):
         pass
     return version
 
 
 @contextlib.contextmanager
-def _next_version(
+def _version_written(
     model: ServedModel, model_dir: str | Path, description: ModelDescription | None
 ) -> Iterator[tuple[Path, Path]]:
     """Writes a version, which appears when the block ends well; gives it, and where it is now."""
@@ -132,7 +132,7 @@ def with_serving(model: ServedModel, description: ModelDescription | None) -> Mo
         scaled_width=fitting.scaled_width,
         serving={
             "signatures": {name: _shown(call) for name, call in model.signatures().items()},
-            "max_megapixels": fitting.most_pixels / 1e6,
+            "max_megapixels": fitting.most_pixels / MEGAPIXEL,
             "smallest_side": fitting.smallest_side,
             "dropout": model.draws,
         },

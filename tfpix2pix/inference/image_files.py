@@ -1,7 +1,7 @@
 """Stored images from files, and files from answers, by TensorFlow: as a run reads and writes them.
 
-TensorFlow decodes what it decoded in training too, and encodes PNG as exports do; all other kinds
-are read and written in Python.
+TensorFlow decodes PNG and JPEG, as in training on sets of these alone, and encodes PNG as exports
+do; all other kinds are read and written in Python.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ def read_input(source: Path, image_format: ImageFormat) -> np.ndarray:
     if source.stat().st_size == 0:
         raise UserError("the file is empty")
     by_tensorflow = image_format.dtype != "float32" and image_format.channels in (1, 3, 4)
-    if by_tensorflow and is_left_to_tensorflow(source):
+    if by_tensorflow and is_left_to_tensorflow(source, image_format.channels):
         with tensorflow_refusals():
             return _decoder(image_format)(tf.constant(source.read_bytes())).numpy()
     return arrays.as_wanted(read_image(source), image_format)
@@ -55,6 +55,8 @@ def _resizer(
 
 def resized(image: np.ndarray, size: tuple[int, int], method: Interpolation) -> np.ndarray:
     """A stored image [H, W, C] at another size, of the same type; see `images.resize`."""
+    if image.shape[:2] == size:
+        return image
     resizer = _resizer(size, method, image.dtype.name, image.shape[-1])
     return resizer(tf.constant(image)).numpy()
 

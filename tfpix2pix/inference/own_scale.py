@@ -53,7 +53,7 @@ class OwnScale:
 def _check_scaled(height: int, width: int, scaled_width: int) -> None:
     """Refuses narrow images that scaling would make enormous."""
     megapixels = height * scaled_width / width * scaled_width / MEGAPIXEL
-    if megapixels > DEFAULT_MEGAPIXELS:
+    if width < scaled_width and megapixels > DEFAULT_MEGAPIXELS:
         raise UserError(
             f"the image is {height}x{width}, and scaled to a width of {scaled_width} would have "
             f"{megapixels:,.1f} megapixels: expected at most {DEFAULT_MEGAPIXELS:g}; cut it into "

@@ -52,6 +52,14 @@ def find_checkpoint(checkpoints: Path, which: str | int) -> tuple[str, bool]:
     return found
 
 
+def find_step(checkpoints: Path, which: str | int) -> int:
+    """The step of a checkpoint now: `latest` may soon be another one, where a run goes on.
+
+    Args and raises: see `find_checkpoint`.
+    """
+    return step_of(find_checkpoint(checkpoints, which)[0])
+
+
 def step_of(path: str) -> int:
     """The step of a checkpoint by its path prefix, `.../step-N` or `.../best/step-N/weights`."""
     return int(path.removesuffix(f"/{BEST_FILES}").rpartition("-")[2])

@@ -62,7 +62,7 @@ def prepared_builder(
     _check_tfds()
     if manual_dir is not None and not Path(manual_dir).expanduser().is_dir():
         raise UserError(f"there is no folder {manual_dir}: expected one with the files of {name}")
-    place = Path(data_dir or tfds.core.constants.DATA_DIR).expanduser()
+    place = _place(data_dir)
     _check_name(name, place)
     builder = _find_builder(name, place)
     if not builder.info.splits:
@@ -76,6 +76,22 @@ def prepared_builder(
             f"{' or '.join(FORMATS)}. Delete that folder, and it will be prepared anew"
         )
     return builder
+
+
+def is_prepared(name: str, data_dir: str | None = None) -> bool:
+    """Whether `prepared_builder` finds a set as it is.
+
+    Raises:
+        UserError: there is no such set.
+    """
+    _check_tfds()
+    place = _place(data_dir)
+    _check_name(name, place)
+    return bool(_find_builder(name, place).info.splits)
+
+
+def _place(data_dir: str | None) -> Path:
+    return Path(data_dir or tfds.core.constants.DATA_DIR).expanduser()
 
 
 def damaged(builder: tfds.core.DatasetBuilder) -> UserError:
