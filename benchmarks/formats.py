@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from benchmarks.alternate import Task, alternate
-from tfpix2pix.data.formats import RGB
+from tfpix2pix.data.formats import RGB, RGB_PAIRS
 from tfpix2pix.export.checking import Difference, measure_difference
 from tfpix2pix.export.exporting import CALIBRATION_IMAGES
 from tfpix2pix.export.formats import NETWORK_FORMATS
@@ -113,6 +113,8 @@ def _random() -> Subject:
 
 def _trained(run_dir: Path) -> Subject:
     run = RunFolder(run_dir)
+    if run.formats() != RGB_PAIRS:
+        raise SystemExit(f"error: --run {run_dir}: expected a run on RGB images of 8 bits")
     data = open_data(run.settings().data, run.formats())
     return Subject(
         load_run_generator(run_dir),

@@ -37,22 +37,34 @@ def example_image(image_format: ImageFormat, height: int, width: int) -> np.ndar
 
 def example_bodies(model: ServedModel) -> dict[str, str]:
     """The body of a request for each signature over TensorFlow Serving's REST interface."""
-    source = model.fitting.formats.input
-    image = _square(model, ARRAY_SIDE)
-    stored = {"input_image": _plain(image)}
-    rows: dict[str, Mapping[str, Any]] = {
-        SERVING_DEFAULT: stored,
-        source.dtype: stored,
-        "generate": {"input_image": _plain(as_seen(tf.constant(image), source).numpy())},
-    }
-    if model.translate is not None:
-        content = encode_image(_square(model, EXAMPLE_SIDE))[0]
-        rows[SERVING_DEFAULT] = {"image_bytes": {"b64": base64.b64encode(content).decode()}}
-    seed = {"seed": 0} if model.draws else {}
+    rows = _inputs(model, _square(model, ARRAY_SIDE))
+    if model.translate is not None:  # a file says much more in as many bytes
+        rows[SERVING_DEFAULT] = _inputs(model, _square(model, EXAMPLE_SIDE))[SERVING_DEFAULT]
     return {
-        signature: json.dumps({"signature_name": signature, "instances": [{**row, **seed}]}) + "\n"
+        signature: json.dumps(
+            {
+                "signature_name": signature,
+                "instances": [{name: _plain(value) for name, value in row.items()}],
+            }
+        )
+        + "\n"
         for signature, row in rows.items()
     }
+
+
+def _inputs(model: ServedModel, image: np.ndarray) -> dict[str, dict[str, Any]]:
+    """What each signature takes for one stored image, by the names of its inputs."""
+    source = model.fitting.formats.input
+    stored = {"input_image": image}
+    inputs: dict[str, dict[str, Any]] = {
+        SERVING_DEFAULT: stored,
+        source.dtype: stored,
+        "generate": {"input_image": as_seen(tf.constant(image), source).numpy()},
+    }
+    if model.translate is not None:
+        inputs[SERVING_DEFAULT] = {"image_bytes": encode_image(image)[0]}
+    seed = {"seed": np.int64(0)} if model.draws else {}
+    return {signature: one | seed for signature, one in inputs.items()}
 
 
 def _square(model: ServedModel, side: int) -> np.ndarray:
@@ -61,11 +73,13 @@ def _square(model: ServedModel, side: int) -> np.ndarray:
     return example_image(model.fitting.formats.input, side, side)
 
 
-def _plain(image: np.ndarray) -> Any:
+def _plain(value: Any) -> Any:
     """As JSON holds it; float32 with no more digits than tell it from its neighbours."""
-    if image.dtype.kind != "f":
-        return image.tolist()
-    return np.array([float(str(value)) for value in image.ravel()]).reshape(image.shape).tolist()
+    if isinstance(value, bytes):
+        return {"b64": base64.b64encode(value).decode()}
+    if value.dtype.kind != "f":
+        return value.tolist()
+    return np.array([float(str(one)) for one in value.ravel()]).reshape(value.shape).tolist()
 
 
 def write_warmup(model: ServedModel, path: Path, name: str) -> None:
@@ -77,19 +91,9 @@ def write_warmup(model: ServedModel, path: Path, name: str) -> None:
         name: of the model.
     """
     image = example_image(model.fitting.formats.input, *model.fitting.size)
-    stored = {"input_image": image[np.newaxis]}
-    seen = as_seen(tf.constant(image), model.fitting.formats.input).numpy()
-    requests: dict[str, Mapping[str, Any]] = {
-        SERVING_DEFAULT: stored,
-        model.fitting.formats.input.dtype: stored,
-        "generate": {"input_image": seen[np.newaxis]},
-    }
-    if model.translate is not None:
-        requests[SERVING_DEFAULT] = {"image_bytes": [encode_image(image)[0]]}
-    seed = {"seed": np.zeros(1, np.int64)} if model.draws else {}
     with tf.io.TFRecordWriter(str(path)) as writer:
-        for signature, inputs in requests.items():
-            writer.write(_prediction_log(name, signature, {**inputs, **seed}))
+        for signature, inputs in _inputs(model, image).items():
+            writer.write(_prediction_log(name, signature, inputs))
 
 
 # tensorflow_serving/apis: prediction_log.proto, predict.proto, model.proto. Written by hand, since
@@ -101,14 +105,15 @@ def _prediction_log(name: str, signature: str, inputs: Mapping[str, Any]) -> byt
     """PredictionLog{predict_log = 6: PredictLog{request = 1: PredictRequest}}."""
     spec = _field(1, name.encode()) + _field(3, signature.encode())
     tensors = b"".join(
-        _field(2, _field(1, key.encode()) + _field(2, _tensor(value)))
+        _field(2, _field(1, key.encode()) + _field(2, _batch_of_one(value)))
         for key, value in inputs.items()
     )
     return _field(6, _field(1, _field(1, spec) + tensors))
 
 
-def _tensor(value: Any) -> bytes:
-    return tf.make_tensor_proto(value).SerializeToString()
+def _batch_of_one(value: Any) -> bytes:
+    batch = [value] if isinstance(value, bytes) else np.asarray(value)[np.newaxis]
+    return tf.make_tensor_proto(batch).SerializeToString()
 
 
 def _field(number: int, content: bytes) -> bytes:
