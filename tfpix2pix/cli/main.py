@@ -9,7 +9,17 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from tfpix2pix.cli import ablate, evaluate, export, import_, predict, prepare, presets, train
+from tfpix2pix.cli import (
+    ablate,
+    doctor,
+    evaluate,
+    export,
+    import_,
+    predict,
+    prepare,
+    presets,
+    train,
+)
 from tfpix2pix.cli.parsing import Parser
 from tfpix2pix.errors import SettingsError, UserError
 
@@ -26,6 +36,7 @@ COMMANDS = {
     "import": import_,
     "ablate": ablate,
     "presets": presets,
+    "doctor": doctor,
 }
 
 
