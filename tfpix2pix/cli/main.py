@@ -20,6 +20,7 @@ from tfpix2pix.cli import (
     presets,
     train,
 )
+from tfpix2pix.cli.completion import add_completion_flag
 from tfpix2pix.cli.parsing import Parser
 from tfpix2pix.errors import SettingsError, UserError
 
@@ -51,6 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     version = importlib.metadata.version("tfpix2pix")
     parser.add_argument("--version", action="version", version=version)
+    add_completion_flag(parser)
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, command in COMMANDS.items():
         _describe(subparsers.add_parser(name, help=command.SUMMARY), command)
@@ -60,6 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def train_main(argv: Sequence[str] | None = None) -> int:
     """Runs `tfpix2pix-train`."""
     parser = Parser(prog="tfpix2pix-train")
+    add_completion_flag(parser)
     _describe(parser, train)
     return _run(parser, argv)
 
