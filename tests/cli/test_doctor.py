@@ -196,6 +196,12 @@ def test_commands_that_cannot_be_imported_are_told_in_one_line(command, status, 
         )
 
 
+def test_what_doctor_itself_needs_is_told(pretend):
+    done = run_doctor(site=pretend("packaging", code='raise ImportError("no packaging")'))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "error: doctor cannot look: no packaging; pip install packaging\n"
+
+
 def test_another_backend_of_keras_is_a_problem(pretend):
     site = pretend("tensorflow", "2.99", code=BREAKS)
     done = run_doctor(site=site, KERAS_BACKEND="jax")
