@@ -41,7 +41,9 @@ benchmark: $(VENV)/installed
 	$(BIN)/python -m benchmarks
 
 build: $(VENV)/installed-test
+	rm -rf dist
 	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
 
 # An export behind TensorFlow Serving, until Ctrl-C: make serve MODEL=exports/facades
 SERVING = deploy/tensorflow-serving/docker-compose.yml

@@ -2,6 +2,6 @@
 
 import sys
 
-from tfpix2pix.cli.main import main
+from tfpix2pix.cli.start import main
 
 sys.exit(main())

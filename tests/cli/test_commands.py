@@ -206,7 +206,7 @@ def test_presets_are_listed_and_printed(capsys):
 
 @pytest.mark.parametrize(
     "command",
-    ["train", "predict", "evaluate", "export", "prepare", "presets", "import", "ablate"],
+    ["train", "predict", "evaluate", "export", "prepare", "presets", "import", "ablate", "doctor"],
 )
 def test_every_command_has_help_with_an_example(command, capsys):
     assert cli.main([command, "--help"]) == 0

@@ -9,7 +9,18 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from tfpix2pix.cli import ablate, evaluate, export, import_, predict, prepare, presets, train
+from tfpix2pix.cli import (
+    ablate,
+    doctor,
+    evaluate,
+    export,
+    import_,
+    predict,
+    prepare,
+    presets,
+    train,
+)
+from tfpix2pix.cli.completion import add_completion_flag
 from tfpix2pix.cli.parsing import Parser
 from tfpix2pix.errors import SettingsError, UserError
 
@@ -26,6 +37,7 @@ COMMANDS = {
     "import": import_,
     "ablate": ablate,
     "presets": presets,
+    "doctor": doctor,
 }
 
 
@@ -40,6 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     version = importlib.metadata.version("tfpix2pix")
     parser.add_argument("--version", action="version", version=version)
+    add_completion_flag(parser)
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, command in COMMANDS.items():
         _describe(subparsers.add_parser(name, help=command.SUMMARY), command)
@@ -49,6 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def train_main(argv: Sequence[str] | None = None) -> int:
     """Runs `tfpix2pix-train`."""
     parser = Parser(prog="tfpix2pix-train")
+    add_completion_flag(parser)
     _describe(parser, train)
     return _run(parser, argv)
 

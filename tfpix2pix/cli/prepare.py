@@ -64,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="with --check: where the picture of some pairs goes, not in SRC [NAME_pairs.png]",
     )
-    parser.add_argument("--preset", metavar="NAME", help="with --check: settings of the training")
+    parser.add_argument("--preset", metavar="PRESET", help="with --check: settings of the training")
     parser.add_argument("--config", type=Path, metavar="FILE", help="with --check: the same")
     _add_operations(parser.add_argument_group("what is done to the pairs, in this order"))
     _add_output(parser.add_argument_group("what is written"))

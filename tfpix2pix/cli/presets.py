@@ -14,7 +14,7 @@ EXAMPLES = """examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    parser.add_argument("name", nargs="?", metavar="NAME", help="the preset to print")
+    parser.add_argument("name", nargs="?", metavar="PRESET", help="the preset to print")
 
 
 def run(arguments: argparse.Namespace) -> int:

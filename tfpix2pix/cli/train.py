@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = "%(prog)s [--data PATH] [--run-dir DIR] [--resume] [SETTING ...]"
     parser.add_argument(
         "--preset",
-        metavar="NAME",
+        metavar="PRESET",
         help=f"settings to start from, see `tfpix2pix presets` [{DEFAULT_PRESET}]",
     )
     parser.add_argument("--config", type=Path, metavar="FILE", help="YAML file with settings")

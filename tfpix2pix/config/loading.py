@@ -12,6 +12,7 @@ import yaml
 
 from tfpix2pix.config.checks import check_combinations
 from tfpix2pix.config.settings import Settings
+from tfpix2pix.config.types import words_of
 from tfpix2pix.errors import SettingsError
 
 SECTIONS: dict[str, Any] = {field.name: field.type for field in dataclasses.fields(Settings)}
@@ -35,6 +36,7 @@ class SettingInfo(NamedTuple):
     metavar: str
     is_switch: bool
     may_be_bool: bool
+    choices: tuple[str, ...]
 
 
 def _metavar(field: Any) -> str:
@@ -63,6 +65,7 @@ def all_settings() -> Iterator[SettingInfo]:
                 _metavar(field),
                 field.annotation is bool,
                 field.annotation is bool or "on" in get_args(field.annotation),
+                words_of(field.annotation),
             )
 
 

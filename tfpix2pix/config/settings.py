@@ -52,11 +52,14 @@ class DataSettings:
     data: str = _setting(
         "drawn_facades",
         "folder of pairs, manifest (.csv), prepared set, tfds:NAME, or drawn_facades",
+        "PATH",
         min_length=1,
     )
-    data_dir: str | None = _setting(None, "where TFDS sets are kept (default: TFDS' own place)")
+    data_dir: str | None = _setting(
+        None, "where TFDS sets are kept (default: TFDS' own place)", "DIR"
+    )
     manual_dir: str | None = _setting(
-        None, "folder with archives fetched by hand, for tfds:pix2pix/..."
+        None, "folder with archives fetched by hand, for tfds:pix2pix/...", "DIR"
     )
     input_feature: str | None = _setting(
         None, "which feature of a tfds: set is the input, whatever direction says (default: A)"

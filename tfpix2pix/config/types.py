@@ -3,7 +3,7 @@
 import contextlib
 import math
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BeforeValidator, Field
 
@@ -133,3 +133,12 @@ def _split_words(value: Any) -> Any:
 Augmentations = Annotated[
     tuple[Literal["color", "translation", "cutout"], ...], BeforeValidator(_split_words)
 ]
+
+
+def words_of(annotation: Any) -> tuple[str, ...]:
+    """The words that a value may be; it may be something else where the type says so."""
+    if get_origin(annotation) is Literal:
+        return get_args(annotation)
+    if get_origin(annotation) is tuple:
+        return ()
+    return tuple(word for part in get_args(annotation) for word in words_of(part))
