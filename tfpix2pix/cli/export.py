@@ -37,8 +37,8 @@ exports/demo-onnx/model.onnx photo.png --output pictures` needs no TensorFlow. E
 pip install 'tfpix2pix[onnx]'. See docs/formats.md, also for browsers.
 
 All of these are checked before they appear: what was written answers some of the run's validation
-inputs (noise where they are not at hand; --data says where they are now), and the difference to the run's
-own answers is told. One above the format's bound ends the export.
+inputs (noise where they are not at hand; --data says where they are now), and the difference to
+the run's own answers is told. One above the format's bound ends the export.
 
 pytorch writes latest_net_G.pth and latest_net_D.pth, which pytorch-CycleGAN-and-pix2pix loads, of
 runs whose networks it has: those of --preset pytorch. The best checkpoint holds the generator
