@@ -9,7 +9,17 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from tfpix2pix.cli import ablate, evaluate, export, import_, predict, prepare, presets, train
+from tfpix2pix.cli import (
+    ablate,
+    demo,
+    evaluate,
+    export,
+    import_,
+    predict,
+    prepare,
+    presets,
+    train,
+)
 from tfpix2pix.cli.parsing import Parser
 from tfpix2pix.errors import SettingsError, UserError
 
@@ -22,6 +32,7 @@ COMMANDS = {
     "predict": predict,
     "evaluate": evaluate,
     "export": export,
+    "demo": demo,
     "prepare": prepare,
     "import": import_,
     "ablate": ablate,
