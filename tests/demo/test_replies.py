@@ -5,12 +5,14 @@ import io
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from tests.conftest import draw_shapes
 from tests.demo.test_canvas import huge_png, png
 from tests.demo.tiny_runs import CMP, LABELS, SIZE, answering_of, write_run
 from tfpix2pix.cli import main as cli
+from tfpix2pix.data.formats import ImageFormat, PairFormat
 from tfpix2pix.demo.canvas import EMPTY
 from tfpix2pix.demo.examples import Example
 from tfpix2pix.demo.replies import UNKNOWN, Replies
@@ -118,6 +120,46 @@ def test_an_empty_canvas_is_said_to_be_empty(replies):
     white = png(np.full((SIZE, SIZE, 3), 255))
     assert replies.reply(drawing(white)) == {"error": EMPTY}
     assert replies.reply(drawing(b"")) == {"error": EMPTY}
+
+
+def upload(folder, name, content):
+    (folder / "uploads" / name).write_bytes(content)
+    return {"kind": "upload", "path": str(folder / "uploads" / name), "name": name}
+
+
+def test_a_run_on_crops_answers_an_upload_at_its_own_size(tmp_path):
+    run = write_run(tmp_path / "run", resize="crop")
+    content = png(np.random.default_rng(0).integers(0, 256, (40, 70, 3)))
+    reply = replies_of(run, tmp_path).reply(upload(tmp_path, "a.png", content))
+    assert reply["size"] == [40, 70]
+    assert files_of(reply) == [predicted(run, tmp_path, content)["house.png"]]
+
+
+def test_floats_are_uploaded_answered_in_their_file_and_shown_as_a_picture(tmp_path):
+    floats = ImageFormat(1, "float32", (-1.0, 1.0))
+    run = write_run(tmp_path / "run", PairFormat(floats, floats), value_range=(-1, 1))
+    replies = replies_of(run, tmp_path)
+    values = np.random.default_rng(0).uniform(-1, 1, (SIZE, SIZE)).astype(np.float32)
+    file = io.BytesIO()
+    np.save(file, values)
+    reply = replies.reply(upload(tmp_path, "a.npy", file.getvalue()))
+    assert reply["pictures"][0]["name"] == "a_generated.tif"
+    answer = tifffile.imread(io.BytesIO(files_of(reply)[0]))
+    assert (answer.shape, answer.dtype) == ((SIZE, SIZE), np.float32)
+    shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(reply["pictures"][0]["shown"]))))
+    assert np.abs(shown[..., 0] - (answer + 1) * 127.5).max() <= 0.51
+    source = np.asarray(Image.open(io.BytesIO(base64.b64decode(reply["source"]))))
+    assert np.abs(source[..., 0] - (values + 1) * 127.5).max() <= 0.51
+    assert replies.reply(drawing(png(draw_shapes(1)))) == {"error": UNKNOWN}
+
+
+def test_what_is_large_is_shown_reduced_and_kept_whole(tmp_path):
+    run = write_run(tmp_path / "run", resize="crop")
+    content = png(np.random.default_rng(0).integers(0, 256, (64, 2048, 3)))
+    reply = replies_of(run, tmp_path).reply(upload(tmp_path, "a.png", content))
+    shown = Image.open(io.BytesIO(base64.b64decode(reply["pictures"][0]["shown"])))
+    assert shown.size == (1024, 32)
+    assert Image.open(io.BytesIO(files_of(reply)[0])).size == (2048, 64)
 
 
 @pytest.mark.parametrize(

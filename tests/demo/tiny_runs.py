@@ -27,10 +27,11 @@ CMP = tuple((int(r), int(g), int(b)) for r, g, b in PALETTE)
 LABELS = {"input_encoding": "labels", "palette": "cmp"}
 
 
-def write_run(folder, **flags):
-    """A run of RGB, or of label maps to RGB, with a checkpoint of its first step."""
-    is_labels = flags.get("input_encoding") == "labels"
-    formats = PairFormat(ImageFormat(palette=CMP) if is_labels else RGB, RGB)
+def write_run(folder, formats=None, **flags):
+    """A run of RGB, of label maps to RGB, or of other images, with a checkpoint of step 0."""
+    if formats is None:
+        is_labels = flags.get("input_encoding") == "labels"
+        formats = PairFormat(ImageFormat(palette=CMP) if is_labels else RGB, RGB)
     run = RunFolder(folder)
     write_atomically(run.config, dump_settings(resolve(flags=TINY | flags)))
     facts = {"train_pairs": None, "fingerprint": None, "format": formats.to_plain()}

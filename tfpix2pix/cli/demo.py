@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import errno
+import signal
 import socket
 import tempfile
 import threading
@@ -103,6 +104,8 @@ def _serve(arguments: argparse.Namespace, subject: "Subject", folder: Path) -> N
         print(f"{subject.title} at {local} (Ctrl-C stops it)", flush=True)
         if public is not None:
             print(f"and for everyone at {public}", flush=True)
+        # SIGTERM too leaves no upload behind.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         threading.Event().wait()
     print("stopped")
 

@@ -19,7 +19,6 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 import gradio as gr
 import numpy as np
 from gradio.themes.utils.fonts import Font
-from gradio.utils import get_upload_folder
 
 from tfpix2pix.data import arrays
 from tfpix2pix.data.formats import RGB
@@ -33,7 +32,7 @@ from tfpix2pix.errors import UserError
 
 SCRIPTS = ("dom.js", "drawing.js", "tools.js", "results.js", "main.js")
 THUMBNAIL = 160
-# Uploads and what Gradio keeps of them are deleted after so many seconds.
+# Uploads are deleted after so many seconds.
 KEPT = 3600
 
 
@@ -42,11 +41,13 @@ def make_page(subject: Subject, folder: Path) -> gr.Blocks:
 
     Args:
         subject: what it is about.
-        folder: for drawings while they are answered.
+        folder: for drawings while they are answered, and for uploads.
     """
     answering = subject.answering
     swatches = swatches_of(answering.formats.input, _stored(subject))
-    replies = Replies(answering, subject.examples, swatches, folder, Path(get_upload_folder()))
+    # Read as the page is launched; else uploads would outlive it in a place that users share.
+    os.environ["GRADIO_TEMP_DIR"] = str(folder / "uploads")
+    replies = Replies(answering, subject.examples, swatches, folder, folder / "uploads")
 
     def respond(request: dict[str, Any]) -> dict[str, Any]:
         return replies.reply(request)
