@@ -4,8 +4,12 @@ import base64
 import io
 import os
 import shutil
+import signal
 import socket
+import subprocess
+import sys
 import threading
+import urllib.request
 
 import numpy as np
 import pytest
@@ -17,8 +21,7 @@ from tests.demo.tiny_runs import CMP, LABELS, SIZE, answering_of, write_run
 from tests.report.test_page import DESKTOP, FLAGS, NAMES, PHONE
 from tfpix2pix.cli import main as cli
 from tfpix2pix.demo.canvas import EMPTY
-from tfpix2pix.demo.examples import Example
-from tfpix2pix.demo.subject import Subject
+from tfpix2pix.demo.subject import Example, Subject
 
 pytestmark = pytest.mark.browser
 
@@ -375,3 +378,23 @@ def test_a_phone_shows_it_without_scrolling_sideways(scheme, labels_page, opened
     assert (brightness > 128) == (scheme == "dark")
     unnamed = page.locator("img:not([alt]), img[alt='']")
     assert unnamed.count() == 0
+
+
+def test_the_command_serves_until_it_is_told_to_stop_and_leaves_nothing(runs, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "tfpix2pix", "demo", str(runs["rgb"]), "--port", str(port)]
+    process = subprocess.Popen(
+        command, env=os.environ | {"TMPDIR": str(tmp_path)}, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        line = process.stdout.readline()
+        assert line == f"tfpix2pix demo: rgb at http://127.0.0.1:{port}/ (Ctrl-C stops it)\n"
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/") as page:
+            assert "tfpix2pix demo: rgb" in page.read().decode()
+        process.send_signal(signal.SIGTERM)
+        assert process.communicate(timeout=60)[0] == "stopped\n"
+    finally:
+        process.kill()
+    assert process.returncode == 0
+    assert not list(tmp_path.glob("tfpix2pix-demo-*"))

@@ -14,8 +14,8 @@ from tests.demo.tiny_runs import CMP, LABELS, SIZE, answering_of, write_run
 from tfpix2pix.cli import main as cli
 from tfpix2pix.data.formats import ImageFormat, PairFormat
 from tfpix2pix.demo.canvas import EMPTY
-from tfpix2pix.demo.examples import Example
 from tfpix2pix.demo.replies import UNKNOWN, Replies
+from tfpix2pix.demo.subject import Example
 from tfpix2pix.demo.swatches import swatches_of
 
 

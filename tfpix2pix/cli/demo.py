@@ -7,6 +7,7 @@ import signal
 import socket
 import tempfile
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,10 +84,20 @@ def run(arguments: argparse.Namespace) -> int:
     _check_address(arguments.host, arguments.port)
     if arguments.run_dir is None:
         arguments.run_dir = find_demo_run()
-    with tempfile.TemporaryDirectory(prefix="tfpix2pix-demo-") as folder:
+    with _stopped_by_sigterm(), tempfile.TemporaryDirectory(prefix="tfpix2pix-demo-") as folder:
         subject = load_subject(arguments, Path(folder))
         _serve(arguments, subject, Path(folder))
     return 0
+
+
+@contextlib.contextmanager
+def _stopped_by_sigterm() -> Iterator[None]:
+    """Has SIGTERM do what Ctrl-C does, so that no upload is left behind."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _serve(arguments: argparse.Namespace, subject: "Subject", folder: Path) -> None:
@@ -104,8 +115,6 @@ def _serve(arguments: argparse.Namespace, subject: "Subject", folder: Path) -> N
         print(f"{subject.title} at {local} (Ctrl-C stops it)", flush=True)
         if public is not None:
             print(f"and for everyone at {public}", flush=True)
-        # SIGTERM too leaves no upload behind.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
         threading.Event().wait()
     print("stopped")
 

@@ -15,8 +15,7 @@ from tfpix2pix.progress import say
 
 if TYPE_CHECKING:
     from tfpix2pix.data.formats import PairFormat
-    from tfpix2pix.demo.examples import Example
-    from tfpix2pix.demo.subject import Subject
+    from tfpix2pix.demo.subject import Example, Subject
 
 
 def find_demo_run() -> Path:

@@ -4,7 +4,6 @@ import dataclasses
 from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 
-import numpy as np
 import tensorflow as tf
 
 from tfpix2pix.config import DataSettings
@@ -12,26 +11,12 @@ from tfpix2pix.data.encoding import encode_image
 from tfpix2pix.data.formats import PairFormat
 from tfpix2pix.data.pairs import Pairs, open_splits
 from tfpix2pix.data.sources import DRAWN_FACADES, TFDS_PREFIX, kind_of, list_pairs
+from tfpix2pix.demo.subject import Example
 from tfpix2pix.errors import UserError
 
 # The first that the set has; the best comes first, as pairs that were trained on flatter.
 SPLITS = ("test", "val", "train")
 MOST = 8
-
-
-@dataclasses.dataclass(frozen=True)
-class Example:
-    """An input to begin with.
-
-    Attributes:
-        name: of the pair or the file.
-        file: the input.
-        target: what it should become, stored [H, W, C], or None.
-    """
-
-    name: str
-    file: Path
-    target: np.ndarray | None = None
 
 
 def examples_of_pairs(

@@ -100,7 +100,8 @@ def serving(
             footer_links=[],
             max_file_size=MOST_UPLOADED,
             theme=_theme(),
-            css=_template("page.css"),
+            # Not as `css`, which Gradio would confine to what lies within its own margins.
+            head=f"<style>{_template('page.css')}</style>",
         )
     except (OSError, ValueError) as error:
         raise UserError(f"cannot serve the page at {host}: {error}") from error

@@ -11,7 +11,7 @@ from typing import Any
 
 from tfpix2pix.demo.answering import Answered, Answering, Picture, shown_png
 from tfpix2pix.demo.canvas import check_upload, drawn_input, is_drawable
-from tfpix2pix.demo.examples import Example
+from tfpix2pix.demo.subject import Example
 from tfpix2pix.demo.swatches import Swatches
 from tfpix2pix.errors import UserError
 from tfpix2pix.inference.tiling import DEFAULT_MEGAPIXELS, MEGAPIXEL

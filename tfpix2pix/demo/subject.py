@@ -1,9 +1,26 @@
-"""What a page is about. No Gradio here."""
+"""What a page is about. Imports neither Gradio nor TensorFlow."""
 
 import dataclasses
+from pathlib import Path
+
+import numpy as np
 
 from tfpix2pix.demo.answering import Answering
-from tfpix2pix.demo.examples import Example
+
+
+@dataclasses.dataclass(frozen=True)
+class Example:
+    """An input to begin with.
+
+    Attributes:
+        name: of the pair or the file.
+        file: the input.
+        target: what it should become, stored [H, W, C], or None.
+    """
+
+    name: str
+    file: Path
+    target: np.ndarray | None = None
 
 
 @dataclasses.dataclass(frozen=True)
