@@ -17,7 +17,7 @@ test: $(VENV)/installed-test
 test-slow: $(VENV)/installed-test
 	$(BIN)/pytest -m slow -n 2 --dist loadfile --durations 40
 
-test-browser: $(VENV)/installed-test
+test-browser: $(VENV)/installed-demo
 	$(BIN)/pytest -m browser
 
 test-real: $(VENV)/installed-test
@@ -67,4 +67,9 @@ $(VENV)/installed: setup.cfg pyproject.toml
 
 $(VENV)/installed-test: $(VENV)/installed
 	$(BIN)/pip install --quiet --editable '.[test]'
+	touch $@
+
+# After all other tests: Gradio takes Pillow to an earlier version than the package needs.
+$(VENV)/installed-demo: $(VENV)/installed-test
+	$(BIN)/pip install --quiet --editable '.[demo]'
 	touch $@

@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "tfpix2pix"
 ROOMS = [
     "cli",
     "serving",
+    "demo",
     "ablation",
     "report",
     "export",

@@ -11,6 +11,7 @@ from types import ModuleType
 
 from tfpix2pix.cli import (
     ablate,
+    demo,
     doctor,
     evaluate,
     export,
@@ -33,6 +34,7 @@ COMMANDS = {
     "predict": predict,
     "evaluate": evaluate,
     "export": export,
+    "demo": demo,
     "prepare": prepare,
     "import": import_,
     "ablate": ablate,

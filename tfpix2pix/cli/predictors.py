@@ -12,12 +12,14 @@ from tfpix2pix.cli.predict_checks import check_noise, check_samples, tiling_of
 from tfpix2pix.cli.quiet import tensorflow_imported_quietly
 from tfpix2pix.cli.runs import refuse_flags_of_runs, settings_of_run
 from tfpix2pix.cli.server import check_server_flags, connect_to_server
-from tfpix2pix.config import dump_settings
+from tfpix2pix.config import Settings, dump_settings
 
 if TYPE_CHECKING:
     from tfpix2pix.inference.answering import ArrayTranslator
+    from tfpix2pix.inference.exported import StoredTranslator
     from tfpix2pix.inference.files import FileTranslator
     from tfpix2pix.inference.jobs import Jobs, Prediction
+    from tfpix2pix.inference.tiling import Tiling
 
 # Of a folder that is given with --fixed-statistics.
 STATISTICS_IMAGES = 16
@@ -53,10 +55,31 @@ def predictor_of(arguments: argparse.Namespace) -> Predictor:
     return _of_run(arguments) if exported is None else _of_export(arguments, exported)
 
 
-def _of_run(arguments: argparse.Namespace) -> Predictor:
+@dataclasses.dataclass(frozen=True)
+class OpenedRun:
+    """A run, ready to answer as the options of a command say.
+
+    Attributes:
+        settings: of the run.
+        tiling: of images at their own size; None where they are resized, or the options say
+            nothing.
+        frames: whose statistics the norms take for all images.
+        translator: what answers.
+    """
+
+    settings: Settings
+    tiling: "Tiling | None"
+    frames: "list[Path]"
+    translator: "FileTranslator"
+
+
+def open_run(arguments: argparse.Namespace) -> OpenedRun:
+    """Opens the run that was named, with the options of `predict`.
+
+    Raises:
+        UserError: there is no such run, or the options do not fit it.
+    """
     from tfpix2pix.inference.jobs import some_images
-    from tfpix2pix.training.kept import find_checkpoint, step_of
-    from tfpix2pix.training.run_folder import RunFolder
 
     # Whatever can be said without TensorFlow is said before its slow import.
     settings = settings_of_run(arguments.run_dir, arguments.checkpoint)
@@ -76,28 +99,46 @@ def _of_run(arguments: argparse.Namespace) -> Predictor:
         seed=arguments.seed or 0,
     )
     check_noise(arguments, translator.draws)
-    path, _ = find_checkpoint(RunFolder(arguments.run_dir).checkpoints, arguments.checkpoint)
-    made_by = {
-        "run": str(arguments.run_dir.resolve()),
-        "settings": hashlib.sha256(dump_settings(settings).encode()).hexdigest(),
-        "step": step_of(path),
-        "modified": Path(f"{path}.index").stat().st_mtime_ns,
-        "tiling": None if tiling is None else dataclasses.asdict(tiling),
-        "fixed_statistics": [[str(f.resolve()), f.stat().st_mtime_ns] for f in frames],
-        "samples": arguments.samples,
-        "seed": arguments.seed or 0,
-    }
-    return Predictor(translator.suffix, made_by, _predictions(arguments, translator))
+    return OpenedRun(settings, tiling, frames, translator)
 
 
-def _of_export(arguments: argparse.Namespace, path: Path) -> Predictor:
+def open_export(arguments: argparse.Namespace, path: Path) -> "StoredTranslator":
+    """Opens what `export` wrote.
+
+    Raises:
+        UserError: it cannot be opened, or options were given that need a run.
+    """
     from tfpix2pix.export.loading import load_exported
     from tfpix2pix.inference.runtimes import needs_tensorflow
 
     refuse_flags_of_runs(arguments, "an exported model")
     quietly = tensorflow_imported_quietly if needs_tensorflow(path) else contextlib.nullcontext
     with quietly():
-        translator = load_exported(path)
+        return load_exported(path)
+
+
+def _of_run(arguments: argparse.Namespace) -> Predictor:
+    from tfpix2pix.training.kept import find_checkpoint, step_of
+    from tfpix2pix.training.run_folder import RunFolder
+
+    run = open_run(arguments)
+    path, _ = find_checkpoint(RunFolder(arguments.run_dir).checkpoints, arguments.checkpoint)
+    made_by = {
+        "run": str(arguments.run_dir.resolve()),
+        "settings": hashlib.sha256(dump_settings(run.settings).encode()).hexdigest(),
+        "step": step_of(path),
+        "modified": Path(f"{path}.index").stat().st_mtime_ns,
+        "tiling": None if run.tiling is None else dataclasses.asdict(run.tiling),
+        "fixed_statistics": [[str(f.resolve()), f.stat().st_mtime_ns] for f in run.frames],
+        "samples": arguments.samples,
+        "seed": arguments.seed or 0,
+    }
+    translator = run.translator
+    return Predictor(translator.suffix, made_by, _predictions(arguments, translator))
+
+
+def _of_export(arguments: argparse.Namespace, path: Path) -> Predictor:
+    translator = open_export(arguments, path)
     made_by = {"model": str(path.resolve()), "modified": path.stat().st_mtime_ns}
     return Predictor(translator.suffix, made_by, _streamed(translator, arguments.batch_size))
 
