@@ -5,14 +5,19 @@ GitHub and on the site.
 """
 
 import importlib.metadata
+import os
+import re
 from pathlib import Path
+
+# Of the API's reference TensorFlow is imported, and would say what it finds on this machine.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 ROOT = Path(__file__).parents[1]
 
 # Pages by group; `Title <page>` where its own title does not do. A page that is named nowhere comes
 # last, under "More".
 NAVIGATION = {
-    "Start": ["docs/data", "docs/training"],
+    "Start": ["docs/start", "docs/data", "docs/training", "docs/troubleshooting"],
     "Use a trained run": [
         "docs/evaluation",
         "docs/large_images",
@@ -21,9 +26,9 @@ NAVIGATION = {
         "deploy/tensorflow-serving/README",
         "deploy/beam/README",
     ],
-    "Coming from elsewhere": ["docs/choices", "docs/weights"],
+    "Coming from elsewhere": ["docs/coming_from", "docs/choices", "docs/weights"],
     "Recipes and results": ["docs/options", "docs/ablations", "docs/results", "docs/speed"],
-    "Reference": ["docs/errors", "CONTRIBUTING", "CHANGELOG"],
+    "Reference": ["docs/api", "docs/errors", "docs/architecture", "CONTRIBUTING", "CHANGELOG"],
     "Measured in full": [
         "Training and answering <docs/benchmarks/results>",
         "Pipeline <docs/benchmarks/pipeline>",
@@ -44,6 +49,9 @@ exclude_patterns = [
 
 myst_heading_anchors = 4
 default_role = "code"
+napoleon_use_ivar = True
+napoleon_attr_annotations = False
+autodoc_preserve_defaults = True
 highlight_language = "text"
 
 html_theme = "furo"
@@ -79,7 +87,32 @@ def name_first_page(app, failure):
         )
 
 
+def settings_of(what, obj):
+    """The settings that a class of settings holds; of all else, none."""
+    from tfpix2pix.config.loading import SECTIONS, all_settings
+
+    return [info for info in all_settings() if what == "class" and SECTIONS[info.section] is obj]
+
+
+def leave_out_long_signature(app, what, name, obj, options, signature, returned):
+    """Settings are listed one by one instead."""
+    return ("", None) if settings_of(what, obj) else None
+
+
+def prepare_docstring(app, what, name, obj, options, lines):
+    """Lists settings with their help, and keeps several names before one explanation together."""
+    lines += ["", *(f":ivar {s.name}: {s.help} [{s.default}]" for s in settings_of(what, obj))]
+    for number, line in enumerate(lines):
+        several = re.match(r"( *\w+(?:, \w+)+:) ", line)
+        if several:  # Sphinx takes the word before a space for a type
+            names = several[1].strip().replace(" ", "")
+            lines[number] = line.replace(several[1].strip(), names)
+
+
 def setup(app):
     """Called by Sphinx."""
+    app.connect("autodoc-process-signature", leave_out_long_signature)
+    # Before napoleon, at 500.
+    app.connect("autodoc-process-docstring", prepare_docstring, priority=400)
     app.connect("source-read", add_navigation)
     app.connect("build-finished", name_first_page)

@@ -49,7 +49,7 @@ def site(tmp_path_factory):
         capture_output=True,
         text=True,
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr
     return folder / "site"
 
 
