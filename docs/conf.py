@@ -53,6 +53,8 @@ napoleon_use_ivar = True
 napoleon_attr_annotations = False
 autodoc_preserve_defaults = True
 highlight_language = "text"
+# `--` of flags is no dash.
+smartquotes = False
 
 html_theme = "furo"
 html_title = "tfpix2pix"

@@ -1,6 +1,7 @@
 """The commands, flags and settings that documents and help show are there, and fit together.
 
-Nothing is run: commands are parsed, their settings resolved.
+Nothing is run: commands are parsed, their settings resolved. `tests/slow/test_shown_runs.py` runs
+those of the first pages.
 """
 
 import re
