@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo install test test-slow test-browser test-real check lint format types benchmark build serve clean
+.PHONY: demo install test test-slow test-browser test-real check lint format types benchmark docs build serve clean
 
 demo: $(VENV)/installed
 	$(BIN)/tfpix2pix-train
@@ -40,6 +40,11 @@ benchmark: $(VENV)/installed
 	$(BIN)/pip install --quiet --editable '.[benchmark]'
 	$(BIN)/python -m benchmarks
 
+# Warnings are errors, broken links among them; nothing is fetched.
+docs: $(VENV)/installed-docs
+	$(BIN)/python -m sphinx -c docs -d build/doctrees --fail-on-warning --keep-going --quiet . build/site
+	@echo "build/site/index.html"
+
 build: $(VENV)/installed-test
 	rm -rf dist
 	$(BIN)/python -m build
@@ -63,6 +68,10 @@ $(VENV)/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade pip
 	$(BIN)/pip install --quiet --editable .
+	touch $@
+
+$(VENV)/installed-docs: $(VENV)/installed
+	$(BIN)/pip install --quiet --editable '.[docs]'
 	touch $@
 
 $(VENV)/installed-test: $(VENV)/installed

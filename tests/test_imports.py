@@ -1,11 +1,13 @@
 """Imports go one way: a room imports only what lies below it."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[1] / "tfpix2pix"
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "tfpix2pix"
 
 # From the top down; a room imports itself and what stands after it.
 ROOMS = [
@@ -81,3 +83,16 @@ def test_export_imports_neither_the_loop_nor_the_pipeline():
     ]
     forbidden = ("tfpix2pix.training.loop", "tfpix2pix.training.run", "tfpix2pix.data.pipeline")
     assert [m for m in modules if f"{m}.".startswith(tuple(f"{f}." for f in forbidden))] == []
+
+
+@pytest.mark.parametrize("document", ["CONTRIBUTING.md", "docs/architecture.md"])
+def test_documents_name_the_rooms_from_the_top_down(document):
+    text = (ROOT / document).read_text().split("| room |")[1].split("\n\n")[0]
+    first_cells = "".join(re.findall(r"^\|([^|]*)\|", text, re.MULTILINE))
+    assert re.findall(r"`(\w+)`", first_cells) == ROOMS
+
+
+def test_the_picture_shows_the_rooms_from_the_top_down():
+    picture = (ROOT / "docs" / "images" / "architecture.svg").read_text()
+    shown = re.findall(r">(\w+)</text>", picture)
+    assert [word for word in shown if word in ROOMS] == ROOMS

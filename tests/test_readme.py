@@ -1,15 +1,25 @@
-"""What README shows works, and what all documents point to is there."""
+"""What README shows works; in all documents, code is code, and what they point to is there.
 
+The commands in them are looked at in `tests/test_shown_commands.py`.
+"""
+
+import ast
+import configparser
+import json
 import re
-from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+import yaml
 
-ROOT = Path(__file__).parents[1]
+import tfpix2pix
+from tests.shown import DOCUMENTS, ROOT, blocks, name_of
+from tfpix2pix.ablation.recipes import load_recipes
+from tfpix2pix.config.loading import SECTIONS, resolve
+
 README = (ROOT / "README.md").read_text()
-DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("deploy/**/*.md")]
+LANGUAGES = {"", "python", "yaml", "json", "html", "dockerfile", "{eval-rst}"}
 LINK = re.compile(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)")
 
 
@@ -52,7 +62,7 @@ def broken_links(document):
             yield f"{path}#{place}"
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
 def test_what_a_document_points_to_is_there(document):
     assert list(broken_links(document)) == []
 
@@ -66,3 +76,40 @@ def test_a_broken_link_is_noticed(tmp_path):
     document = tmp_path / "a.md"
     document.write_text("# A b!\n[1](gone.md) [2](#a-b) [3](#c) [4](a.md#a-b) [5](https://x.y)")
     assert list(broken_links(document)) == ["gone.md#", "#c"]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+def test_extras_that_are_named_are_there(document):
+    setup = configparser.ConfigParser(interpolation=None)
+    setup.read(ROOT / "setup.cfg")
+    named = re.findall(r"tfpix2pix\[(\w+)\]", document.read_text())
+    assert set(named) <= set(setup["options.extras_require"])
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+def test_blocks_are_what_their_language_says(document, tmp_path):
+    for block in blocks(document):
+        assert block.language in LANGUAGES
+        if block.language == "python":
+            ast.parse(block.text)
+            names = re.findall(r"\b(?:p2p|tfpix2pix)\.(\w+)\(", block.text)
+            assert set(names) <= set(tfpix2pix.__all__)
+        elif block.language == "json":
+            json.loads(block.text)
+        elif block.language == "yaml":
+            check_settings(block.text, tmp_path)
+
+
+def check_settings(text, folder):
+    tree = yaml.safe_load(text)
+    if set(tree) <= set(SECTIONS):
+        resolve(layers={"the block": tree})
+    else:
+        file = folder / "recipes.yaml"
+        file.write_text(text)
+        assert load_recipes(file, {}).recipes
+
+
+def test_the_api_page_has_every_public_name_once():
+    page = (ROOT / "docs" / "api.md").read_text()
+    assert sorted(re.findall(r"^\.\. auto\w+:: tfpix2pix\.(\w+)$", page, re.M)) == tfpix2pix.__all__

@@ -97,8 +97,8 @@ def few_images_warning(count: int) -> str | None:
 def frechet_distance(real: Distribution, generated: Distribution) -> float:
     """FID (Heusel et al. 2017, equation 6): the squared Frechet distance of two Gaussians.
 
-    |m - n|^2 + trace(C + D - 2 (C D)^(1/2)); 0 is perfect. The trace of (C D)^(1/2) is that of
-    (C^(1/2) D C^(1/2))^(1/2), whose root is of a symmetric matrix without negative eigenvalues,
+    `|m - n|^2 + trace(C + D - 2 (C D)^(1/2))`; 0 is perfect. The trace of `(C D)^(1/2)` is that of
+    `(C^(1/2) D C^(1/2))^(1/2)`, whose root is of a symmetric matrix without negative eigenvalues,
     so that it is real and safe even where there are fewer images than features.
 
     Raises:
