@@ -7,6 +7,7 @@ when a file is opened, and TensorFlow for its own formats only.
 import contextlib
 import dataclasses
 import importlib.util
+import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -112,6 +113,18 @@ def _opening(path: Path, *refusals: type[Exception]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def _without_warnings() -> Iterator[None]:
+    """TensorFlow warns that what it loads has no gradients; none is asked for."""
+    logger = logging.getLogger("absl")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+@contextlib.contextmanager
 def _running(*refusals: type[Exception]) -> Iterator[None]:
     """Turns what a runtime raises for images that it cannot answer into a `UserError`."""
     try:
@@ -208,7 +221,7 @@ def load_signature(version: Path, name: str, seed: int | None = None) -> Network
     """
     import tensorflow as tf
 
-    with _opening(version, OSError, tf.errors.OpError):
+    with _opening(version, OSError, tf.errors.OpError), _without_warnings():
         loaded = tf.saved_model.load(str(version))
     if name not in loaded.signatures:
         raise UserError(
