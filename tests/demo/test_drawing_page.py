@@ -1,14 +1,10 @@
 """Draws in the page in a browser that may ask nobody but the page's own server for anything."""
 
-import base64
-import io
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import threading
 import urllib.request
 
 import numpy as np
@@ -16,10 +12,23 @@ import pytest
 from PIL import Image
 
 from tests.conftest import complement, draw_shapes
+from tests.demo.clicking import (
+    another,
+    apart,
+    at_once,
+    decoded,
+    drag,
+    pick,
+    pixels,
+    predicted,
+    rectangle,
+    settled,
+    translated,
+)
+from tests.demo.conftest import TITLE
 from tests.demo.test_canvas import huge_png, png
 from tests.demo.tiny_runs import CMP, LABELS, SIZE, answering_of, write_run
-from tests.report.test_page import DESKTOP, FLAGS, NAMES, PHONE
-from tfpix2pix.cli import main as cli
+from tests.report.test_page import PHONE
 from tfpix2pix.demo.canvas import EMPTY
 from tfpix2pix.demo.subject import Example, Subject
 
@@ -27,19 +36,6 @@ pytestmark = pytest.mark.browser
 
 # Of the answer that is downloaded, and of that of `predict` to the drawing that is saved.
 BOUND = 1
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    from playwright.sync_api import sync_playwright
-
-    executable = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
-    with sync_playwright() as playwright:
-        context = playwright.chromium.launch_persistent_context(
-            tmp_path_factory.mktemp("profile"), executable_path=executable, args=FLAGS
-        )
-        yield context
-        context.close()
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -76,7 +72,7 @@ def serve(tmp_path_factory, run_dir, *, draws=False):
     (folder / "5.png").write_bytes(png(draw_shapes(5)))
     examples = [Example("5", folder / "5.png", complement(draw_shapes(5)))]
     answering = answering_of(run_dir, draws=draws)
-    subject = Subject("a <b>run</b>", (SIZE, SIZE), answering, examples, "test split", 2, 7)
+    subject = Subject(TITLE, (SIZE, SIZE), answering, examples, "test split", 2, 7)
     with serving(make_page(subject, folder), "127.0.0.1", None) as (local, public):
         assert public is None
         yield local
@@ -90,113 +86,6 @@ def labels_page(runs, tmp_path_factory):
 @pytest.fixture(scope="module")
 def draws_page(runs, tmp_path_factory):
     yield from serve(tmp_path_factory, runs["rgb"], draws=True)
-
-
-@pytest.fixture
-def opened(browser):
-    """Opens a page; at the end there must have been no error and no request to anyone else."""
-    complaints, pages = [], []
-
-    def open_page(url, viewport=DESKTOP, scheme="light"):
-        page = browser.new_page()
-        pages.append(page)
-        page.set_viewport_size(viewport)
-        page.emulate_media(color_scheme=scheme)
-        page.on(
-            "request",
-            lambda request: (
-                request.url.startswith((url, "data:", "blob:")) or complaints.append(request.url)
-            ),
-        )
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on(
-            "console",
-            lambda message: message.type == "error" and complaints.append(message.text),
-        )
-        page.goto(url)
-        page.locator(".p2p canvas").wait_for()
-        page.get_by_role("heading", name="a <b>run</b>").wait_for()
-        return page
-
-    yield open_page
-    for page in pages:
-        page.close()
-    assert complaints == []
-
-
-def pick(page, name):
-    """A tool or a colour, whose radio button lies under its name."""
-    page.get_by_role("radio", name=name, exact=True).check()
-
-
-def drag(page, *corners):
-    """Presses at the first corner, given in the drawing's pixels, and lets go at the last."""
-    place = page.locator("canvas").bounding_box()
-    (x, y), *others = (
-        (
-            place["x"] + (x + 0.5) * place["width"] / SIZE,
-            place["y"] + (y + 0.5) * place["height"] / SIZE,
-        )
-        for x, y in corners
-    )
-    page.mouse.move(x, y)
-    page.mouse.down()
-    for x, y in others:
-        page.mouse.move(x, y, steps=3)
-    page.mouse.up()
-
-
-def rectangle(page, colour, one, other):
-    pick(page, "Rectangle")
-    pick(page, colour)
-    drag(page, one, other)
-
-
-def at_once(page, on):
-    page.get_by_label("as I draw").set_checked(on)
-
-
-def pixels(page):
-    """The drawing, [H, W, 3]."""
-    uri = page.locator("canvas").evaluate("canvas => canvas.toDataURL('image/png')")
-    return decoded(uri)
-
-
-def decoded(uri):
-    content = base64.b64decode(uri.split(",")[1])
-    return np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
-
-
-def settled(page):
-    page.wait_for_function(
-        "!document.querySelector('.pictures[aria-busy]')"
-        " && !document.querySelector('[data-id=status]').textContent.endsWith('…')"
-    )
-
-
-def translated(page):
-    """The pictures, once they are there."""
-    page.get_by_role("button", name="Translate").click()
-    settled(page)
-    assert page.get_by_role("alert").is_hidden()
-    return [decoded(image.get_attribute("src")) for image in page.locator("figure img").all()]
-
-
-def predicted(run_dir, content, folder, *flags):
-    (folder / "drawing.png").write_bytes(content)
-    output = folder / "predicted"
-    command = ["predict", str(run_dir), str(folder / "drawing.png"), "--output", str(output)]
-    # In another thread: Playwright's own event loop runs in this one.
-    status = []
-    thread = threading.Thread(target=lambda: status.append(cli.main([*command, *flags])))
-    thread.start()
-    thread.join()
-    assert status == [0]
-    return {path.stem: np.asarray(Image.open(path)) for path in output.glob("*.png")}
-
-
-def apart(one, other):
-    return np.abs(one.astype(int) - other.astype(int)).max()
 
 
 def test_a_house_is_answered_as_predict_answers_it(labels_page, runs, opened, tmp_path):
@@ -241,9 +130,7 @@ def test_strokes_are_answered_as_they_are_drawn(labels_page, opened):
     settled(page)
     first = page.locator("figure img").get_attribute("src")
     drag(page, (20, 5), (5, 20))
-    page.wait_for_function(
-        "first => document.querySelector('figure img')?.src !== first", arg=first
-    )
+    another(page, first)
 
 
 def test_fill_stops_at_other_colours_and_can_be_undone(labels_page, opened):

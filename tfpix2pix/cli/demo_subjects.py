@@ -2,20 +2,17 @@
 
 import argparse
 import contextlib
-import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tfpix2pix.cli.predictors import open_export, open_run
 from tfpix2pix.cli.quiet import tensorflow_imported_quietly
 from tfpix2pix.cli.train import DEFAULT_PRESET, RUNS
-from tfpix2pix.config import DataSettings, Settings, resolve
+from tfpix2pix.config import resolve
 from tfpix2pix.errors import SettingsError, UserError
-from tfpix2pix.progress import say
 
 if TYPE_CHECKING:
-    from tfpix2pix.data.formats import PairFormat
-    from tfpix2pix.demo.subject import Example, Subject
+    from tfpix2pix.demo.subject import Subject
 
 
 def find_demo_run() -> Path:
@@ -72,7 +69,10 @@ def _of_run(arguments: argparse.Namespace, folder: Path) -> "Subject":
     # As of `predict`: the answers of label maps are not drawn one by one.
     draws = opened.translator.draws and formats.target.palette is None
     inputs = run_folder.samples / "inputs"
-    examples, origin = _examples(arguments, opened.settings, formats, folder, inputs)
+    with tensorflow_imported_quietly():
+        from tfpix2pix.demo.examples import find_examples
+    data = opened.settings.data
+    examples, origin = find_examples(data, formats, folder, inputs, named=arguments.data)
     return Subject(
         _title(arguments.run_dir),
         opened.settings.data.crop_size,
@@ -92,43 +92,15 @@ def _of_export(arguments: argparse.Namespace, path: Path, folder: Path) -> "Subj
     from tfpix2pix.demo.subject import Subject
 
     described = read_description((path if path.is_dir() else path.parent) / FILE_NAME)
-    settings = None
+    data = None
     if described.settings:
-        settings = resolve(layers={str(path): described.settings}, networks=False)
-    examples, origin = _examples(arguments, settings, described.formats, folder, None)
+        data = resolve(layers={str(path): described.settings}, networks=False).data
+    with tensorflow_imported_quietly():
+        from tfpix2pix.demo.examples import find_examples
+    examples, origin = find_examples(data, described.formats, folder, named=arguments.data)
     answering = Answering(translator, described.formats)
     return Subject(_title(arguments.run_dir), described.size, answering, examples, origin)
 
 
 def _title(place: Path) -> str:
     return f"tfpix2pix demo: {place.name or place.resolve().name}"
-
-
-def _examples(
-    arguments: argparse.Namespace,
-    settings: Settings | None,
-    formats: "PairFormat",
-    folder: Path,
-    inputs: Path | None,
-) -> "tuple[list[Example], str]":
-    """Of the pairs or, where those are gone, of the inputs that a run kept; and where from."""
-    with tensorflow_imported_quietly():
-        from tfpix2pix.demo.examples import examples_of_files, examples_of_pairs
-
-    data = _data_settings(arguments.data, settings)
-    try:
-        if data is not None:
-            return examples_of_pairs(data, formats, folder)
-    except UserError as error:
-        if arguments.data is not None:
-            raise
-        say(f"no examples of the pairs that it was trained on: {error}")
-    return ([] if inputs is None else examples_of_files(inputs)), "inputs that the run kept"
-
-
-def _data_settings(data: str | None, settings: Settings | None) -> DataSettings | None:
-    if data is None:
-        return None if settings is None else settings.data
-    if settings is None:
-        return resolve(flags={"data": data}, networks=False).data
-    return dataclasses.replace(settings.data, data=data)

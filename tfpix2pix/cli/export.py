@@ -11,6 +11,7 @@ from tfpix2pix.cli.parsing import add_checkpoint_flag, count
 from tfpix2pix.cli.quiet import tensorflow_imported_quietly
 from tfpix2pix.cli.runs import settings_of_run
 from tfpix2pix.cli.serving_flags import SERVING_FLAGS, add_serving_flags, serving_options
+from tfpix2pix.cli.web_flags import WEB_FLAGS, add_web_flags
 from tfpix2pix.errors import SettingsError
 from tfpix2pix.export.formats import NETWORK_FORMATS, QUANTIZATIONS
 
@@ -25,6 +26,7 @@ EXAMPLES = """examples:
   tfpix2pix export runs/demo-1 --output exports/demo --size-handling resize
   tfpix2pix export runs/demo-1 --format onnx --output exports/demo-onnx
   tfpix2pix export runs/demo-1 --format litert --quantize int8 --output exports/demo-int8
+  tfpix2pix export runs/demo-1 --format web --examples 6 --output exports/demo-web
   tfpix2pix export runs/facades --format pytorch --output checkpoints/facades
 
 savedmodel writes the next version, exports/demo/1/ at first. Point TensorFlow Serving at
@@ -35,6 +37,9 @@ litert, onnx, openvino and keras write a new folder: model.tflite, model.onnx, m
 model.bin, or model.keras, and tfpix2pix.json, which says what its images are. `tfpix2pix predict
 exports/demo-onnx/model.onnx photo.png --output pictures` needs no TensorFlow. Each needs its extra:
 pip install 'tfpix2pix[onnx]'. See docs/formats.md, also for browsers.
+
+web writes a folder for any static web host: a page to draw in, which runs the model in the
+visitor's browser. Needs pip install 'tfpix2pix[web]'. See docs/web.md.
 
 All of these are checked before they appear: what was written answers some of the run's validation
 inputs (noise where they are not at hand; --data says where they are now), and the difference to
@@ -49,7 +54,7 @@ alone, so it goes with --only-generator there. Needs PyTorch: pip install
 
 NO_TFJS = (
     "--format tfjs: TensorFlow.js' converter cannot be installed beside this TensorFlow (it pulls "
-    "in 2.19). Browsers run --format onnx, by onnxruntime-web: see docs/formats.md"
+    "in 2.19). Browsers run --format web, a page to draw in, and --format onnx: see docs/web.md"
 )
 
 
@@ -60,10 +65,12 @@ class ExportFormat:
     Attributes:
         export: writes it, and says so.
         flags: those that go with it alone.
+        quantizations: those it has, if any, the default one first.
     """
 
     export: Callable[[argparse.Namespace], None]
     flags: tuple[str, ...] = ()
+    quantizations: tuple[str, ...] = ()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -82,8 +89,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--quantize",
         choices=QUANTIZATIONS,
-        help="with --format litert: how numbers are stored; int8: all but the normalisation in 8 "
-        "bits; int8_full: all, for devices that have nothing else [float32]",
+        help="how numbers are stored; float16, with --format litert, onnx and web: weights of half "
+        "the size; with litert int8: all but the normalisation in 8 bits; int8_full: all, for "
+        "devices that have nothing else [float32; web: float16]",
     )
     parser.add_argument(
         "--calibration-images",
@@ -101,6 +109,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--only-generator", action="store_true", help="with --format pytorch: no latest_net_D.pth"
     )
     add_serving_flags(parser)
+    add_web_flags(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -122,6 +131,11 @@ def _refuse_other_flags(arguments: argparse.Namespace, chosen: ExportFormat) -> 
         users = [name for name, one in FORMATS.items() if flag in one.flags]
         raise SettingsError(
             f"--{flag.replace('_', '-')} goes with --format {', '.join(users)}: leave it out"
+        )
+    if arguments.quantize and arguments.quantize not in chosen.quantizations:
+        users = [name for name, one in FORMATS.items() if arguments.quantize in one.quantizations]
+        raise SettingsError(
+            f"--quantize {arguments.quantize} goes with --format {', '.join(users)}: leave it out"
         )
     calibrated = QUANTIZATIONS[arguments.quantize or "float32"].is_calibrated
     if arguments.calibration_images is not None and not calibrated:
@@ -190,6 +204,29 @@ def _export_network(arguments: argparse.Namespace) -> None:
     print(f"try it: tfpix2pix predict {shlex.quote(str(exported.path))} IMAGE --output pictures")
 
 
+def _export_web(arguments: argparse.Namespace) -> None:
+    from tfpix2pix.inference.runtimes import require
+
+    require(NETWORK_FORMATS["onnx"].modules, "web", "--format web")
+    with tensorflow_imported_quietly():
+        from tfpix2pix.demo.web.writing import export_web
+
+        exported = export_web(
+            arguments.run_dir,
+            arguments.output,
+            checkpoint=arguments.checkpoint,
+            quantize=arguments.quantize or FORMATS["web"].quantizations[0],
+            title=arguments.title,
+            example_count=arguments.examples or 0,
+            data=arguments.data,
+            runtime_package=arguments.web_runtime,
+        )
+    folder = shlex.quote(str(exported.path.parent))
+    print(f"wrote {exported.path} and what it needs, {exported.size / 1e6:.3g} MB")
+    _tell_check(exported, "by ONNX Runtime")
+    print(f"look at it: python -m http.server --directory {folder}, at http://localhost:8000")
+
+
 def _tell_check(exported: "Exported", how: str) -> None:
     """Says what the difference to the run's own answers was, and on what it was taken."""
     if exported.no_data:
@@ -202,9 +239,11 @@ FORMATS = {
     **{
         name: ExportFormat(
             _export_network,
-            ("data", "quantize", "calibration_images") if name == "litert" else ("data",),
+            ("data", "calibration_images") if "int8" in one.quantizations else ("data",),
+            one.quantizations,
         )
-        for name in NETWORK_FORMATS
+        for name, one in NETWORK_FORMATS.items()
     },
+    "web": ExportFormat(_export_web, ("data", *WEB_FLAGS), ("float16", "float32")),
     "pytorch": ExportFormat(_export_pytorch, ("only_generator",)),
 }

@@ -22,9 +22,11 @@ def as_wanted(image: StoredImage, image_format: ImageFormat) -> np.ndarray:
     are. Floats, and channels that are none of gray, RGB and RGBA, must be what the format says, and
     floats finite.
 
-    Of PNG and BMP the values are TensorFlow's. Of JPEG they are up to 4 levels of 255 off: Pillow
-    computes the cosine transform accurately, and TensorFlow, unless told, in the fast way. Where
-    one channel is wanted of a colour JPEG, TensorFlow takes the luma before colours are clipped.
+    Of PNG and BMP the values are TensorFlow's; but where one channel is wanted of a colour PNG,
+    TensorFlow cuts off what is rounded here: half of the values are a level lower. Of JPEG they are
+    up to 4 levels of 255 off: Pillow computes the cosine transform accurately, and TensorFlow,
+    unless told, in the fast way. Where one channel is wanted of a colour JPEG, TensorFlow takes the
+    luma before colours are clipped.
 
     Raises:
         UserError: it does not fit. The message is the reason only, without the file.

@@ -6,17 +6,52 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from tfpix2pix.config import DataSettings
+from tfpix2pix.config import DataSettings, resolve
 from tfpix2pix.data.encoding import encode_image
 from tfpix2pix.data.formats import PairFormat
 from tfpix2pix.data.pairs import Pairs, open_splits
 from tfpix2pix.data.sources import DRAWN_FACADES, TFDS_PREFIX, kind_of, list_pairs
 from tfpix2pix.demo.subject import Example
 from tfpix2pix.errors import UserError
+from tfpix2pix.progress import say
 
 # The first that the set has; the best comes first, as pairs that were trained on flatter.
 SPLITS = ("test", "val", "train")
 MOST = 8
+
+
+def find_examples(
+    settings: DataSettings | None,
+    formats: PairFormat,
+    folder: Path,
+    inputs: Path | None = None,
+    *,
+    named: str | None = None,
+) -> tuple[list[Example], str]:
+    """Examples of the pairs or, where those are gone, of the inputs that a run kept.
+
+    Args:
+        settings: of the data, or None where they are not known.
+        formats: of the images that are expected.
+        folder: where the inputs are written, without loss.
+        inputs: the folder of the inputs that the run kept.
+        named: where the pairs are, in place of what the settings say.
+
+    Returns:
+        The examples, and where they are from, for people.
+
+    Raises:
+        UserError: what was named is no such set, or holds other images.
+    """
+    if named is not None:
+        known = resolve(networks=False).data if settings is None else settings
+        return examples_of_pairs(dataclasses.replace(known, data=named), formats, folder)
+    try:
+        if settings is not None:
+            return examples_of_pairs(settings, formats, folder)
+    except UserError as error:
+        say(f"no examples of the pairs that it was trained on: {error}")
+    return ([] if inputs is None else examples_of_files(inputs)), "inputs that the run kept"
 
 
 def examples_of_pairs(

@@ -9,7 +9,6 @@ import base64
 import contextlib
 import os
 from collections.abc import Iterator
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +23,12 @@ from tfpix2pix.data import arrays
 from tfpix2pix.data.formats import RGB
 from tfpix2pix.data.reading import SUFFIXES, read_image
 from tfpix2pix.demo.answering import MOST_SHOWN, shown_png, to_look_at
-from tfpix2pix.demo.canvas import is_drawable
+from tfpix2pix.demo.parts import drawing_script, facts_of, template
 from tfpix2pix.demo.replies import MOST_SAMPLES, MOST_UPLOADED, Replies
 from tfpix2pix.demo.subject import Subject
 from tfpix2pix.demo.swatches import Swatches, swatches_of
 from tfpix2pix.errors import UserError
 
-SCRIPTS = ("dom.js", "drawing.js", "tools.js", "results.js", "main.js")
 THUMBNAIL = 160
 # Uploads are deleted after so many seconds.
 KEPT = 3600
@@ -54,11 +52,11 @@ def make_page(subject: Subject, folder: Path) -> gr.Blocks:
 
     with gr.Blocks(title=subject.title, analytics_enabled=False, delete_cache=(KEPT, KEPT)) as page:
         gr.HTML(
-            html_template=_template("page.html"),
-            js_on_load="\n".join(['"use strict";', *map(_template, SCRIPTS)]),
+            html_template=template("page.html"),
+            js_on_load=drawing_script(),
             apply_default_css=False,
             server_functions=[respond],
-            config=_facts(subject, swatches) | {"examples": _thumbnails(subject)},
+            config=_facts(subject, swatches),
         )
     return page
 
@@ -101,7 +99,7 @@ def serving(
             max_file_size=MOST_UPLOADED,
             theme=_theme(),
             # Not as `css`, which Gradio would confine to what lies within its own margins.
-            head=f"<style>{_template('page.css')}</style>",
+            head=f"<style>{template('page.css')}</style>",
         )
     except (OSError, ValueError) as error:
         raise UserError(f"cannot serve the page at {host}: {error}") from error
@@ -113,23 +111,16 @@ def serving(
 
 def _facts(subject: Subject, swatches: Swatches) -> dict[str, Any]:
     """What the script is told."""
-    formats = subject.answering.formats
-    return {
-        "title": subject.title,
-        "about": f"{formats.input.describe()} to {formats.target.describe()}",
-        "size": list(subject.size),
-        "drawable": is_drawable(formats.input),
-        "isLabels": formats.input.palette is not None,
-        "isGray": formats.input.channels == 1,
-        "colours": [[name, list(rgb)] for name, rgb in swatches.colours.items()],
-        "paper": list(swatches.paper),
-        "origin": subject.origin,
-        "draws": subject.answering.draws,
+    answering = subject.answering
+    facts = facts_of(subject.title, answering.formats, subject.size, swatches, subject.origin)
+    return facts | {
+        "draws": answering.draws,
         "samples": min(subject.samples, MOST_SAMPLES),
         "mostSamples": MOST_SAMPLES,
         "seed": subject.seed,
         "mostUploaded": MOST_UPLOADED,
         "accept": ",".join(SUFFIXES),
+        "examples": _thumbnails(subject),
     }
 
 
@@ -157,7 +148,3 @@ def _theme() -> gr.themes.Base:
         font=[Font("system-ui"), Font("sans-serif")],
         font_mono=[Font("ui-monospace"), Font("monospace")],
     )
-
-
-def _template(name: str) -> str:
-    return (resources.files("tfpix2pix.demo") / "template" / name).read_text("utf-8")

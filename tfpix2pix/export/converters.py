@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 # What a normalisation computes with. Its statistics are each image's own, so that their range is
 # wide: in 8 bits they lose most of it, and the whole answer with them.
 KEPT_IN_FLOAT = ("MEAN", "SQUARED_DIFFERENCE", "RSQRT", "MUL", "SUB", "ADD")
+# Weights of fewer values, biases and scales, stay as they are: halving them saves nothing.
+LEAST_HALVED = 1024
 
 
 def with_plain_convolutions(generator: Any) -> Any:
@@ -99,9 +101,41 @@ def _partly_quantized(model: Any, images: Any) -> bytes:
         return debugger.get_nondebug_quantized_model()
 
 
-def write_onnx(generator: Any, path: Path) -> None:
-    """Writes an .onnx file; also what browsers run, by onnxruntime-web."""
+def write_onnx(generator: Any, path: Path, quantize: str, calibration: "np.ndarray | None") -> None:
+    """Writes an .onnx file; also what browsers run, by onnxruntime-web.
+
+    Args:
+        generator: a Keras model.
+        path: of the file.
+        quantize: `"float32"`; `"float16"`: weights of half the size, which runtimes widen as they
+            load the file; all is computed in float32.
+        calibration: not used.
+    """
     with_plain_convolutions(generator).export(path, format="onnx", verbose=False)
+    if quantize == "float16":
+        _halve_weights(path)
+
+
+def _halve_weights(path: Path) -> None:
+    import numpy as np
+    import onnx
+
+    model = onnx.load(path)
+    casts = []
+    for weights in model.graph.initializer:
+        values = onnx.numpy_helper.to_array(weights)
+        if values.dtype != np.float32 or values.size < LEAST_HALVED:
+            continue
+        name = weights.name
+        stored = onnx.numpy_helper.from_array(values.astype(np.float16), f"{name}_float16")
+        weights.CopyFrom(stored)
+        casts.append(
+            onnx.helper.make_node("Cast", [stored.name], [name], to=onnx.TensorProto.FLOAT)
+        )
+    nodes = [*casts, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    onnx.save(model, path)
 
 
 def write_openvino(generator: Any, path: Path) -> None:

@@ -96,7 +96,10 @@ NETWORK_FORMATS = {
         "model.tflite", ("ai_edge_litert",), converters.write_litert, tuple(QUANTIZATIONS)
     ),
     "onnx": NetworkFormat(
-        "model.onnx", ("onnx", "tf2onnx", "onnxruntime"), _in_float32(converters.write_onnx)
+        "model.onnx",
+        ("onnx", "tf2onnx", "onnxruntime"),
+        converters.write_onnx,
+        ("float32", "float16"),
     ),
     # Its converter imports SciPy, which it does not declare.
     "openvino": NetworkFormat(

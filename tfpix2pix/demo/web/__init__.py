@@ -1,0 +1,1 @@
+"""The page without a server: a static folder, in which the visitor's browser runs the model."""
