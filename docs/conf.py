@@ -20,6 +20,7 @@ NAVIGATION = {
     "Start": ["docs/start", "docs/install", "docs/data", "docs/training", "docs/troubleshooting"],
     "Use a trained run": [
         "docs/demo",
+        "docs/web",
         "docs/evaluation",
         "docs/large_images",
         "docs/serving",

@@ -163,6 +163,14 @@ def test_quantized_files_are_small_and_near(quantize, stored, share, exported, g
     assert found.difference.largest <= bound.largest
 
 
+def test_an_onnx_file_may_have_weights_of_half_the_size(exported, generator):
+    found, plain = exported("onnx", "float16"), exported("onnx")
+    assert plain.size - found.size > 0.45 * 4 * generator.count_params()
+    bound = QUANTIZATIONS["float16"].bound
+    assert plain.difference.mean < found.difference.mean <= bound.mean
+    assert found.difference.largest <= bound.largest
+
+
 @pytest.mark.slow
 def test_int8_keeps_the_normalisation_in_float(exported):
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
@@ -327,12 +335,12 @@ def test_a_missing_package_is_named_with_what_installs_it(
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--format", "tfjs"], "Browsers run --format onnx, by onnxruntime-web: see docs/format"),
-        (["--format", "onnx", "--quantize", "int8"], "--quantize goes with --format litert"),
-        (["--quantize", "int8"], "--quantize goes with --format litert: leave it out"),
+        (["--format", "tfjs"], "Browsers run --format web, a page to draw in, and --format onnx"),
+        (["--format", "onnx", "--quantize", "int8"], "--quantize int8 goes with --format litert"),
+        (["--quantize", "int8"], "--quantize int8 goes with --format litert: leave it out"),
         (
             ["--format", "pytorch", "--data", "x"],
-            "--data goes with --format savedmodel, litert, onnx, openvino, keras: leave it out",
+            "--data goes with --format savedmodel, litert, onnx, openvino, keras, web: leave",
         ),
         (
             ["--format", "litert", "--calibration-images", "5"],
