@@ -6,6 +6,7 @@ import tensorflow as tf
 from tfpix2pix.config import resolve
 from tfpix2pix.data.pairs import open_pairs
 from tfpix2pix.data.pipeline import Resizing, evaluation_batches, fetcher
+from tfpix2pix.demo.web.writing import export_web
 from tfpix2pix.evaluation.baseline import mean_image_figures
 from tfpix2pix.evaluation.metrics import make_validator
 from tfpix2pix.training.checkpoints import load_generator
@@ -33,3 +34,6 @@ def test_the_demo_beats_the_mean_picture_on_the_test_split(tmp_path):
     assert figures["ssim"] >= baseline["ssim"] + 0.3
     assert figures["psnr"] >= baseline["psnr"] + 4
     assert tf.io.decode_png((tmp_path / "run/samples/latest.png").read_bytes()).shape[2] == 3
+    page = export_web(tmp_path / "run", tmp_path / "page")
+    assert page.size < 20e6
+    assert page.difference.images == "8 validation inputs"
