@@ -98,7 +98,7 @@ def test_notebook_runs_to_its_end(name, prepared_sets, tmp_path, monkeypatch):
     notebook = nbformat.read(NOTEBOOKS / name, as_version=4)
     (parameters,) = [c for c in notebook.cells if "parameters" in c.metadata.get("tags", ())]
     parameters.source = SMALL[name]
-    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": tmp_path}}).execute()
+    NotebookClient(notebook, timeout=600, resources={"metadata": {"path": tmp_path}}).execute()
     text, pictures = shown_by(notebook)
     expected_pictures, words = SHOWS[name]
     assert [word for word in words if word not in text] == []
