@@ -21,6 +21,10 @@ data, preset, run_dir = "my_pairs", "demo", "run"
 steps, more_steps, drawn_pairs = 1, 2, 24
 changes = {"load_size": 32, "crop_size": 32, "base_filters": 2, "n_layers": 1}
 """,
+    "inside_pix2pix.ipynb": """
+steps, folder = 2, "runs"
+settings_flags = {"load_size": 32, "crop_size": 32, "depth": 3, "base_filters": 2, "n_layers": 1}
+""",
     "quickstart.ipynb": """
 steps = 2
 run_dir = "run"
@@ -46,6 +50,13 @@ SHOWS = {
         "<iframe srcdoc=",
         "2 written to pictures",
     ],
+    "inside_pix2pix.ipynb": [
+        "n_layers 1: a logit sees 16 of 256 columns",
+        "n_layers 2: a logit sees 34 of 256 columns",
+        "n_layers 3: a logit sees 70 of 256 columns",
+        "per image     alone or in a batch: changes by 0.0;",
+        "moving        alone or in a batch: changes by 0.0;",
+    ],
     "quickstart.ipynb": ["byte for byte: True"],
     "serving.ipynb": [
         "answered by: stand-in",
@@ -56,11 +67,17 @@ SHOWS = {
         "LiteRT, float16: at most ",
         "ONNX: at most ",
         "input_image tensor(float) ",
+        "page.js",
     ],
 }
 
 # How many pictures it shows.
-PICTURES = {"own_data.ipynb": 6, "quickstart.ipynb": 4, "serving.ipynb": 3}
+PICTURES = {
+    "inside_pix2pix.ipynb": 0,
+    "own_data.ipynb": 6,
+    "quickstart.ipynb": 4,
+    "serving.ipynb": 3,
+}
 
 
 @pytest.fixture(scope="module")
