@@ -45,7 +45,7 @@ def test_notebook_runs_to_its_end(name, tmp_path, monkeypatch):
     notebook = nbformat.read(NOTEBOOKS / name, as_version=4)
     (parameters,) = [c for c in notebook.cells if "parameters" in c.metadata.get("tags", ())]
     parameters.source = SMALL[name]
-    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": tmp_path}}).execute()
+    NotebookClient(notebook, timeout=900, resources={"metadata": {"path": tmp_path}}).execute()
     shown = str([output for cell in notebook.cells for output in cell.get("outputs", ())])
     assert [words for words in SHOWS[name] if words not in shown] == []
     assert "image/png" in shown
