@@ -73,7 +73,7 @@ SHOWS = {
 
 # How many pictures it shows.
 PICTURES = {
-    "inside_pix2pix.ipynb": 0,
+    "inside_pix2pix.ipynb": 6,
     "own_data.ipynb": 6,
     "quickstart.ipynb": 4,
     "serving.ipynb": 3,
@@ -113,7 +113,7 @@ def test_notebook_runs_to_its_end(name, prepared_sets, tmp_path, monkeypatch):
     notebook = nbformat.read(NOTEBOOKS / name, as_version=4)
     (parameters,) = [c for c in notebook.cells if "parameters" in c.metadata.get("tags", ())]
     parameters.source = SMALL[name]
-    NotebookClient(notebook, timeout=600, resources={"metadata": {"path": tmp_path}}).execute()
+    NotebookClient(notebook, timeout=900, resources={"metadata": {"path": tmp_path}}).execute()
     text, pictures = shown_by(notebook)
     assert [words for words in SHOWS[name] if words not in text] == []
     assert pictures == PICTURES[name]
