@@ -36,9 +36,12 @@ def complement(image: np.ndarray) -> np.ndarray:
     return 255 - image[..., ::-1]
 
 
-def write_pairs(root: Path) -> Path:
+SPLITS = {"train": range(6), "val": range(6, 9)}
+
+
+def write_pairs(root: Path, splits: dict[str, range] = SPLITS) -> Path:
     """Writes train/ (6) and val/ (3): 64x128 PNGs, shapes left, their complement right."""
-    for split, numbers in {"train": range(6), "val": range(6, 9)}.items():
+    for split, numbers in splits.items():
         (root / split).mkdir(parents=True)
         for number in numbers:
             shapes = draw_shapes(number)

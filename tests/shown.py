@@ -9,11 +9,16 @@ from typing import NamedTuple
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("deploy/**/*.md")]
 FENCED = re.compile(r"^```(\S*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
+INLINE = re.compile(r"(?<!`)`([^`\n]+(?:\n[^`\n]+)*)`(?!`)")
+REMARK = re.compile(r"(^|\s+)#.*")
 # What ends a command: another one, or a file for what it says.
 ENDS = (">", "|", "&&")
 # `NAME=value` before a command.
 VARIABLE = re.compile(r"\w+=\S*")
+OWN = ("tfpix2pix", "tfpix2pix-train")
+# A command in the text: one of these programs, and something behind it.
+PROGRAMS = "make|bash|source|python|pip|pytest|curl|saved_model_cli|tensorboard|exiftran|opt_in_out"
+TYPED = re.compile(rf"(\w+=\S* )?({PROGRAMS}|tfpix2pix-train|tfpix2pix \S+) \S")
 
 
 class Block(NamedTuple):
@@ -35,16 +40,24 @@ def blocks(document):
 
 def code_words(document):
     """What stands in a code's type in the text and in tables, not in blocks."""
-    return INLINE.findall(FENCED.sub("", document.read_text()))
+    return [" ".join(word.split()) for word in INLINE.findall(FENCED.sub("", document.read_text()))]
+
+
+def lines_of(block):
+    """The lines that a block has typed into a shell, each whole, without what stands behind #."""
+    lines = block.text.replace("\\\n", " ").splitlines() if block.language == "" else []
+    return [line for line in (" ".join(REMARK.sub("", line).split()) for line in lines) if line]
+
+
+def lines_in_text(document):
+    """Command lines in a code's type in the text and in tables; those of the past are not run."""
+    words = [] if document.name == "CHANGELOG.md" else code_words(document)
+    return [word for word in words if TYPED.match(word)]
 
 
 def commands(document):
-    """The command lines of a document's blocks, as words, without what is said behind a #."""
-    lines = []
-    for block in blocks(document):
-        if block.language == "":
-            lines += block.text.replace("\\\n", " ").splitlines()
-    return [words for line in lines if (words := words_of(line))]
+    """The commands of a document's blocks, as words."""
+    return [words_of(line) for block in blocks(document) for line in lines_of(block)]
 
 
 def words_of(line):
@@ -58,4 +71,4 @@ def words_of(line):
 
 def own_commands(document):
     """Those of `tfpix2pix` and `tfpix2pix-train`."""
-    return [words for words in commands(document) if words[0] in ("tfpix2pix", "tfpix2pix-train")]
+    return [words for words in commands(document) if words[0] in OWN]

@@ -1,25 +1,30 @@
 """The commands, flags and settings that documents and help show are there, and fit together.
 
 Nothing is run: commands are parsed, their settings resolved. `tests/slow/test_shown_runs.py` runs
-those of the first pages.
+them.
 """
 
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
 import yaml
 
 from tests.shown import (
     DOCUMENTS,
+    OWN,
     ROOT,
     blocks,
     code_words,
     commands,
+    lines_in_text,
+    lines_of,
     name_of,
     own_commands,
     words_of,
 )
+from tests.shown_runs import NOT_RUN, OTHERS_SAY, PYTHON_ELSEWHERE, TEXT_ELSEWHERE, lay_out
 from tfpix2pix.ablation.recipes import load_recipes
 from tfpix2pix.cli import main as cli
 from tfpix2pix.cli import train
@@ -63,9 +68,7 @@ def settled(tmp_path, monkeypatch):
     for name, command in cli.COMMANDS.items():
         monkeypatch.setattr(command, "run", settle)
         monkeypatch.setattr(command, "add_arguments", naming(name, command.add_arguments))
-    (tmp_path / "configs").symlink_to(ROOT / "configs")
-    (text,) = [b.text for b in blocks(ROOT / "docs" / "training.md") if b.language == "yaml"]
-    (tmp_path / "my.yaml").write_text(text)
+    lay_out(tmp_path)
     monkeypatch.chdir(tmp_path)
     return lambda words: (cli.train_main if words[0] == "tfpix2pix-train" else cli.main)(words[1:])
 
@@ -113,6 +116,20 @@ def test_what_make_is_asked_for_is_in_the_makefile(document):
         if words[0] == "make":
             done = subprocess.run([*words, "--dry-run"], cwd=ROOT, capture_output=True, text=True)
             assert done.returncode == 0, done.stderr
+
+
+def test_every_command_is_run_or_listed_with_the_reason_why_not():
+    shown = {line for path in DOCUMENTS for block in blocks(path) for line in lines_of(block)}
+    shown |= {line for path in DOCUMENTS for line in lines_in_text(path)}
+    others = {line for line in shown if words_of(line)[0] not in {*OWN, *OTHERS_SAY}}
+    assert others - set(NOT_RUN) == set(), "run it or say why not: tests/shown_runs.py"
+    assert set(NOT_RUN) - shown == set(), "no document shows it any more: tests/shown_runs.py"
+
+
+@pytest.mark.parametrize("elsewhere", [*PYTHON_ELSEWHERE.items(), *TEXT_ELSEWHERE.items()])
+def test_what_another_test_runs_is_in_that_test(elsewhere):
+    document, test = elsewhere
+    assert Path(document).name in (ROOT / test).read_text()
 
 
 def known_flags():

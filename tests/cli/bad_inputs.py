@@ -4,22 +4,15 @@ The names are those of docs/errors.md.
 """
 
 import io
-import json
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from tests.data.claiming_png import claiming_png
-from tfpix2pix.config import dump_settings, resolve
-from tfpix2pix.data.formats import RGB_PAIRS
-from tfpix2pix.files import write_atomically
-from tfpix2pix.training.checkpoints import Checkpoints
-from tfpix2pix.training.run_folder import RunFolder
-from tfpix2pix.training.state import TrainState
+from tests.tiny_runs import write_run
 
-SIZE = 16
-TINY = {"load_size": 18, "crop_size": SIZE, "base_filters": 2, "depth": 3, "n_layers": 1}
+SIZE = 16  # that of tests.tiny_runs
 
 
 def encoded(image: np.ndarray, kind: str) -> bytes:
@@ -55,7 +48,7 @@ def bad_files() -> dict[str, bytes]:
 def make_place(folder: Path) -> None:
     """Writes `run/`, `crops/`, `photo.png`, `photos/`, `no_photos/`, and the bad files."""
     for name, flags in {"run": {}, "crops": {"resize": "crop", "load_size": None}}.items():
-        write_run(folder / name, TINY | flags)
+        write_run(folder / name, **flags)
     photo = np.random.default_rng(1).integers(0, 256, (SIZE, SIZE, 3), np.uint8)
     (folder / "photos").mkdir()
     for path in ("photo.png", "photos/a.png"):
@@ -63,13 +56,3 @@ def make_place(folder: Path) -> None:
     (folder / "no_photos").mkdir()
     for name, content in bad_files().items():
         (folder / name).write_bytes(content)
-
-
-def write_run(path: Path, flags: dict) -> None:
-    """A run of random weights after no step."""
-    run = RunFolder(path)
-    settings = resolve(flags={name: value for name, value in flags.items() if value is not None})
-    write_atomically(run.config, dump_settings(settings))
-    facts = {"train_pairs": None, "fingerprint": None, "format": RGB_PAIRS.to_plain()}
-    write_atomically(run.data, json.dumps(facts))
-    Checkpoints(TrainState(run.settings(), 1), run.checkpoints, 1).save()

@@ -140,7 +140,19 @@ def test_a_module_that_crashes_is_told_by_its_signal(pretend):
     probed = probe(["fake_crashing", "json"])
     (reason,) = probed.errors.values()
     assert reason.startswith("Python was ended by signal 4, Illegal instruction (an instruction")
-    assert probed.found == {}
+    assert probed.found == {"json": None}
+
+
+def test_a_module_that_ends_the_process_is_told_by_its_last_words(pretend):
+    pretend("fake-leaving", code="raise SystemExit('no licence')")
+    assert probe(["fake_leaving"]).errors == {"fake_leaving": "no licence"}
+
+
+def test_what_follows_a_look_that_fails_is_tried(pretend):
+    pretend("keras")
+    probed = probe(["keras", "json"])
+    assert probed.errors == {"backend": "AttributeError: module 'keras' has no attribute 'backend'"}
+    assert probed.found == {"keras": None, "json": None}
 
 
 def test_a_module_that_never_ends_is_told(pretend):

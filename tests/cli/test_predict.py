@@ -15,46 +15,18 @@ import pytest
 from PIL import Image
 from pretended import pretend_checkpoints
 
+from tests.tiny_runs import write_run, write_settings
 from tfpix2pix import progress
 from tfpix2pix.cli import main as cli
 from tfpix2pix.cli import predictors
-from tfpix2pix.config import dump_settings, resolve
-from tfpix2pix.data.formats import RGB_PAIRS
-from tfpix2pix.files import write_atomically
 from tfpix2pix.inference import files
 from tfpix2pix.inference.files import FileTranslator
 from tfpix2pix.inference.translator import Translator, load_run_generator
-from tfpix2pix.training.checkpoints import Checkpoints
-from tfpix2pix.training.run_folder import RunFolder
-from tfpix2pix.training.state import TrainState
-
-TINY = {"load_size": 18, "crop_size": 16, "base_filters": 2, "depth": 3, "n_layers": 1}
-
-
-def write_settings(folder, **flags):
-    """The run folder of such settings, without a checkpoint."""
-    run = RunFolder(folder)
-    write_atomically(run.config, dump_settings(resolve(flags=TINY | flags)))
-    facts = {"train_pairs": None, "fingerprint": None, "format": RGB_PAIRS.to_plain()}
-    write_atomically(run.data, json.dumps(facts))
-    return run
-
-
-def drawn_run(folder, **flags):
-    """A run of random weights, large enough that its answers span the range."""
-    run = write_settings(folder, **flags)
-    state = TrainState(run.settings(), 1)
-    rng = np.random.default_rng(0)
-    for variable in state.networks.generator.trainable_variables:
-        if variable.name == "kernel":
-            variable.assign(rng.normal(0, 0.3, variable.shape))
-    Checkpoints(state, run.checkpoints, 1).save()
-    return run.path
 
 
 @pytest.fixture(scope="module")
 def run_dir(tmp_path_factory):
-    return drawn_run(tmp_path_factory.mktemp("runs") / "run")
+    return write_run(tmp_path_factory.mktemp("runs") / "run")
 
 
 @pytest.fixture
@@ -186,7 +158,7 @@ def test_any_run_answers_at_the_own_size_whole_or_in_tiles(run_dir, tmp_path):
 @pytest.mark.parametrize("depth", [3, None])  # None: as deep as the size of training makes it
 def test_many_own_sizes_are_one_network_read_once(depth, tmp_path, monkeypatch):
     """Each answer has the bits that a network which is built for its size gives."""
-    run_dir = drawn_run(tmp_path / "run", depth=depth, base_filters=8)
+    run_dir = write_run(tmp_path / "run", depth=depth, base_filters=8)
     rng = np.random.default_rng(0)
     photos = {
         size: rng.integers(0, 256, (*size, 3), np.uint8)

@@ -1,18 +1,11 @@
 """Runs of random weights, large enough that their answers span the range."""
 
-import json
-
-import numpy as np
-
-from tfpix2pix.config import dump_settings, resolve
+from tests import tiny_runs
 from tfpix2pix.data.drawn_facades.palette import PALETTE
 from tfpix2pix.data.formats import RGB, ImageFormat, PairFormat
 from tfpix2pix.demo.answering import Answering
-from tfpix2pix.files import write_atomically
 from tfpix2pix.inference.files import load_file_translator
-from tfpix2pix.training.checkpoints import Checkpoints
 from tfpix2pix.training.run_folder import RunFolder
-from tfpix2pix.training.state import TrainState
 
 SIZE = 32
 TINY = {
@@ -21,7 +14,6 @@ TINY = {
     "crop_size": SIZE,
     "base_filters": 4,
     "depth": 5,
-    "n_layers": 1,
 }
 CMP = tuple((int(r), int(g), int(b)) for r, g, b in PALETTE)
 LABELS = {"input_encoding": "labels", "palette": "cmp"}
@@ -32,17 +24,7 @@ def write_run(folder, formats=None, **flags):
     if formats is None:
         is_labels = flags.get("input_encoding") == "labels"
         formats = PairFormat(ImageFormat(palette=CMP) if is_labels else RGB, RGB)
-    run = RunFolder(folder)
-    write_atomically(run.config, dump_settings(resolve(flags=TINY | flags)))
-    facts = {"train_pairs": None, "fingerprint": None, "format": formats.to_plain()}
-    write_atomically(run.data, json.dumps(facts))
-    state = TrainState(run.settings(), 1, formats)
-    rng = np.random.default_rng(0)
-    for variable in state.networks.generator.trainable_variables:
-        if variable.name == "kernel":
-            variable.assign(rng.normal(0, 0.2, variable.shape))
-    Checkpoints(state, run.checkpoints, 1).save()
-    return run.path
+    return tiny_runs.write_run(folder, formats, spread=0.2, **TINY | flags)
 
 
 def answering_of(run_dir, *, draws=False):

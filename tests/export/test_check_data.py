@@ -1,30 +1,19 @@
 """What an export is checked with: held-out inputs where they are at hand, else noise."""
 
-import json
-
 import numpy as np
 import pytest
 
-from tfpix2pix.config import dump_settings, resolve
+from tests.tiny_runs import write_settings
 from tfpix2pix.data.builders import loading
-from tfpix2pix.data.formats import RGB_PAIRS
 from tfpix2pix.errors import UserError
 from tfpix2pix.export import samples
 from tfpix2pix.export.checking import measure_difference
 from tfpix2pix.export.samples import Samples, find_check_data
-from tfpix2pix.files import write_atomically
-from tfpix2pix.training.run_folder import RunFolder
-
-TINY = {"load_size": 18, "crop_size": 16, "base_filters": 2, "depth": 3, "n_layers": 1}
 
 
 def run_on(data, folder, **flags):
     """A run folder that says that it was trained on these pairs."""
-    run = RunFolder(folder)
-    write_atomically(run.config, dump_settings(resolve(flags=TINY | {"data": str(data)} | flags)))
-    facts = {"train_pairs": 6, "fingerprint": "", "format": RGB_PAIRS.to_plain()}
-    write_atomically(run.data, json.dumps(facts))
-    return run
+    return write_settings(folder, train_pairs=6, data=str(data), **flags)
 
 
 def test_held_out_inputs_where_they_are_at_hand(pairs_folder, tmp_path):

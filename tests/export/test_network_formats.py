@@ -17,7 +17,6 @@ from PIL import Image
 
 from tests.inference.answered import answered
 from tfpix2pix.cli import main as cli
-from tfpix2pix.config import resolve
 from tfpix2pix.errors import UserError
 from tfpix2pix.export import samples
 from tfpix2pix.export.checking import Difference, measure_difference, refuse_difference
@@ -30,28 +29,14 @@ from tfpix2pix.inference.files import load_file_translator
 from tfpix2pix.inference.runtimes import load_network
 from tfpix2pix.models import BatchNorm, unet_generator
 from tfpix2pix.training.checkpoints import load_generator
-from tfpix2pix.training.run import train
 from tfpix2pix.training.run_folder import RunFolder
 
-# Large steps, so that a few of them make a difference that can be seen.
-TINY = {
-    "load_size": 36,
-    "crop_size": 32,
-    "base_filters": 4,
-    "depth": 4,
-    "n_layers": 1,
-    "steps": 4,
-    "learning_rate": 0.02,
-    "sample_pairs": 1,
-}
 FORMATS = ["keras", "litert", "onnx", pytest.param("openvino", marks=pytest.mark.slow)]
 
 
 @pytest.fixture(scope="module")
-def run_dir(tmp_path_factory, module_pairs_folder):
-    folder = tmp_path_factory.mktemp("runs") / "run"
-    train(resolve(flags=TINY | {"data": str(module_pairs_folder)}), folder)
-    return folder
+def run_dir(trained):
+    return trained()
 
 
 @pytest.fixture(scope="module")
@@ -72,18 +57,6 @@ def generator(run_dir):
     return load_generator(
         run.settings(), run.checkpoints, run.formats(), dropout_at_prediction=False
     )
-
-
-@pytest.fixture
-def moved_run(run_dir, tmp_path):
-    """The run, whose data are no longer where they were."""
-    folder = tmp_path / "moved"
-    shutil.copytree(run_dir, folder)
-    config = RunFolder(folder).config
-    lines = config.read_text().splitlines()
-    gone = [f"  data: {tmp_path}/gone" if line.startswith("  data: ") else line for line in lines]
-    config.write_text("\n".join(gone))
-    return folder
 
 
 def noise(count, size=32, channels=3):
@@ -415,17 +388,14 @@ def test_the_description_says_what_the_run_is(exported, run_dir):
 
     description = read_description(exported("keras").path.with_name("tfpix2pix.json"))
     assert description.formats == RunFolder(run_dir).formats()
-    assert (description.size, description.step) == ((32, 32), TINY["steps"])
+    assert (description.size, description.step) == ((32, 32), 4)
     assert description.size_handling == "fixed"
-    assert description.settings["model"]["base_filters"] == TINY["base_filters"]
+    assert description.settings["model"]["base_filters"] == 4
     assert description.trained_on["train_pairs"] == 6
 
 
-def test_the_description_of_a_run_on_crops_has_no_way_to_resize(
-    tmp_path, module_pairs_folder, photo
-):
-    run_dir, data = tmp_path / "run", str(module_pairs_folder)
-    train(resolve(flags=TINY | {"data": data, "resize": "crop", "steps": 1}), run_dir)
+def test_the_description_of_a_run_on_crops_has_no_way_to_resize(trained, tmp_path, photo):
+    run_dir = trained(resize="crop", steps=1)
     path = export_network(run_dir, tmp_path / "out", "keras").path
     assert json.loads(path.with_name("tfpix2pix.json").read_text())["size_handling"] is None
     with pytest.raises(UserError, match="trained on crops, takes 32x32 alone"):

@@ -1,59 +1,17 @@
 """A SavedModel answers as the run's Keras generator does, or is not written."""
 
-import functools
-import shutil
-
 import numpy as np
 import pytest
 
 from tfpix2pix.cli import main as cli
-from tfpix2pix.config import resolve
 from tfpix2pix.errors import SettingsError, UserError
 from tfpix2pix.export import savedmodel, savedmodel_check
 from tfpix2pix.export.savedmodel import export_savedmodel
 from tfpix2pix.inference.runtimes import load_network
 from tfpix2pix.inference.served import ServingOptions, load_served_model
 from tfpix2pix.inference.translator import load_run_generator
-from tfpix2pix.training.run import train
-from tfpix2pix.training.run_folder import RunFolder
 
-# Large steps, so that a few of them make a difference that can be seen.
-TINY = {
-    "load_size": 36,
-    "crop_size": 32,
-    "base_filters": 4,
-    "depth": 4,
-    "n_layers": 1,
-    "steps": 4,
-    "learning_rate": 0.02,
-    "sample_pairs": 1,
-}
 CHECKED = "checked as TensorFlow loads it: largest difference "
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory, module_pairs_folder):
-    """A function that trains a run once with each settings."""
-
-    @functools.cache
-    def run(**flags):
-        folder = tmp_path_factory.mktemp("runs") / "run"
-        train(resolve(flags=TINY | {"data": str(module_pairs_folder)} | flags), folder)
-        return folder
-
-    return run
-
-
-@pytest.fixture
-def moved_run(trained, tmp_path):
-    """A run whose data are no longer where they were."""
-    folder = tmp_path / "moved"
-    shutil.copytree(trained(), folder)
-    config = RunFolder(folder).config
-    lines = config.read_text().splitlines()
-    gone = [f"  data: {tmp_path}/gone" if line.startswith("  data: ") else line for line in lines]
-    config.write_text("\n".join(gone))
-    return folder
 
 
 def test_the_difference_is_told(trained, tmp_path, capsys):

@@ -43,6 +43,20 @@ def mirrored(contents):
     return [PNG_START + content[::-1] + PNG_END for content in contents]
 
 
+def as_model(version):
+    """The export of that folder, as the doubles take a model."""
+    loaded = tf.saved_model.load(str(version))
+
+    def model(contents):
+        try:
+            answers = loaded.signatures["serving_default"](image_bytes=tf.constant(contents))
+        except tf.errors.InvalidArgumentError as error:
+            raise ValueError(error.message) from error
+        return answers["generated_image_bytes"].numpy().tolist()
+
+    return model
+
+
 class Double:
     """What both protocols share."""
 
@@ -150,7 +164,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             path, _, verb = self.path.rpartition(":")
             if verb != "predict" or not self.known(path.split("/")):
                 return self.answer(404, {"error": "Servable not found for request"})
-            images = [base64.b64decode(i["b64"]) for i in json.loads(body)["instances"]]
+            # A row of one input may be its value, without the input's name.
+            rows = [row.get("image_bytes", row) for row in json.loads(body)["instances"]]
+            images = [base64.b64decode(row["b64"]) for row in rows]
             try:
                 answers = double.model(images)
             except ValueError as error:

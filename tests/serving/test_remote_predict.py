@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 import tifffile
 from PIL import Image
+from servers import as_model
 
 from tfpix2pix.cli import main as cli
 from tfpix2pix.data.formats import ImageFormat, PairFormat
@@ -34,20 +35,6 @@ def run_dir(tmp_path_factory, module_pairs_folder):
     arguments = ["--data", str(module_pairs_folder), "--run-dir", str(folder), *TINY.split()]
     assert cli.train_main(arguments) == 0
     return folder
-
-
-def as_model(version):
-    """The export of that folder, as the doubles take a model."""
-    signature = tf.saved_model.load(str(version)).signatures["serving_default"]
-
-    def model(contents):
-        try:
-            answers = signature(image_bytes=tf.constant(contents))
-        except tf.errors.InvalidArgumentError as error:
-            raise ValueError(error.message) from error
-        return answers["generated_image_bytes"].numpy().tolist()
-
-    return model
 
 
 def asking(server):

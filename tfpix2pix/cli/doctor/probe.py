@@ -1,7 +1,8 @@
-"""Run as a process of its own: imports modules, then says what TensorFlow sees.
+"""Run as a process of its own: imports modules, and says what TensorFlow sees.
 
-Each line that it writes is JSON. What crashes here, as TensorFlow does on a CPU that it is not
-built for, crashes this process alone, and the line before tells what was under way.
+Each line that it writes is JSON. What fails ends this process, with the reason in its last line;
+what crashes it, as TensorFlow does on a CPU that it is not built for, ends it without one, and the
+line before tells what was under way.
 """
 
 import functools
@@ -10,24 +11,23 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from types import TracebackType
 from typing import Any, TextIO
 
-# What comes after them needs them, and would fail for the same reason, less clearly.
-FOUNDATIONS = ("numpy", "tensorflow")
 # TFDS logs errors of its own import and goes on; this part of it does not.
 TELLING_PARTS = {"tensorflow_datasets": "tensorflow_datasets.public_api"}
 
 
-def main(modules: list[str]) -> None:
-    """Imports these in turn, and looks with each at what it can tell."""
-    with _only_for_lines() as answers:
-        for name in modules:
-            works = _step(answers, name, functools.partial(_import, name))
-            if not works and name in FOUNDATIONS:
-                return
-            for key, look in LOOKS.get(name, {}).items():
-                if works:
-                    _step(answers, key, look)
+def main(steps: list[str]) -> None:
+    """Takes these steps in turn: MODULE imports it, MODULE:LOOK looks at something of it."""
+    answers = _only_for_lines()
+    for step in steps:
+        module, _, look = step.partition(":")
+        name = look or module
+        sys.excepthook = functools.partial(_tell_error, answers, name)
+        _tell(answers, {"begin": name})
+        found = LOOKS[module][look]() if look else _import(module)
+        _tell(answers, {"end": name, "found": found})
 
 
 def _only_for_lines() -> TextIO:
@@ -37,22 +37,27 @@ def _only_for_lines() -> TextIO:
     return answers
 
 
-def _step(answers: TextIO, name: str, action: Callable[[], Any]) -> bool:
-    print(json.dumps({"begin": name}), file=answers, flush=True)
-    try:
-        answer = {"end": name, "found": action()}
-    except Exception as error:  # noqa: BLE001
-        # Whatever it is, the user has to know.
-        lines = str(error).strip().splitlines() or ["no reason given"]
-        answer = {"end": name, "error": f"{type(error).__name__}: {lines[0]}"}
+def _tell(answers: TextIO, answer: dict[str, Any]) -> None:
     print(json.dumps(answer), file=answers, flush=True)
-    return "error" not in answer
 
 
-def _import(name: str) -> None:
+def _tell_error(
+    answers: TextIO,
+    name: str,
+    kind: type[BaseException],
+    error: BaseException,
+    trace: TracebackType | None,
+) -> None:
+    """In the place of a traceback: the kind of the error, and the first line of what it says."""
+    lines = str(error).strip().splitlines() or ["no reason given"]
+    _tell(answers, {"end": name, "error": f"{kind.__name__}: {lines[0]}"})
+
+
+def _import(name: str) -> Any:
     importlib.import_module(name)
     if name in TELLING_PARTS:
         importlib.import_module(TELLING_PARTS[name])
+    return None
 
 
 def _vector_units() -> list[str]:

@@ -10,8 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tfpix2pix.cli.doctor.probe import LOOKS
+
 PROBE = "tfpix2pix.cli.doctor.probe"
-# Where one of them fails, what comes after it is not tried.
+# What comes after them needs them, and would fail for the same reason, less clearly.
+FOUNDATIONS = ("numpy", "tensorflow")
 FIRST = ("numpy",)
 LAST = ("tensorflow", "keras", "tensorflow_datasets")
 TIMEOUT = 180
@@ -41,12 +44,41 @@ def in_order(modules: Collection[str]) -> list[str]:
 def probe(modules: Sequence[str], timeout: float = TIMEOUT) -> Probed:
     """Imports these modules and looks.
 
+    What fails ends the process that tries it; another one takes the steps that are left.
+
     Args:
         modules: to import, in an order in which each follows what it needs.
-        timeout: seconds after which the process is ended.
+        timeout: seconds after which a process is ended.
     """
+    steps = [step for module in modules for step in (module, *_looks(module))]
+    probed = Probed()
+    while steps:
+        found = _take(steps, timeout)
+        probed.found |= found.found
+        probed.errors |= found.errors
+        steps = _left(steps, found)
+    return probed
+
+
+def _looks(module: str) -> list[str]:
+    return [f"{module}:{look}" for look in LOOKS.get(module, ())]
+
+
+def _left(steps: list[str], found: Probed) -> list[str]:
+    """What is still to be tried: nothing if all went well, or if all else needs what failed."""
+    if not found.errors or set(found.errors) & set(FOUNDATIONS):
+        return []
+    (failed,) = found.errors
+    tried = {*found.found, failed}
+    return [
+        step for step in steps if step.split(":")[-1] not in tried and step not in _looks(failed)
+    ]
+
+
+def _take(steps: list[str], timeout: float) -> Probed:
+    """Takes the steps in a process, up to the first that fails."""
     # -P, and this process' own path: it imports what the commands import, not what lies around.
-    command = [sys.executable, "-P", "-m", PROBE, *modules]
+    command = [sys.executable, "-P", "-m", PROBE, *steps]
     try:
         done = subprocess.run(
             command,
