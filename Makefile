@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo install test test-slow test-browser test-real check lint format types benchmark docs build serve clean
+.PHONY: demo install test test-slow test-browser test-real check check-colab lint format types benchmark docs build serve clean
 
 demo: $(VENV)/installed
 	$(BIN)/tfpix2pix-train
@@ -24,6 +24,24 @@ test-real: $(VENV)/installed-test
 	$(BIN)/pytest -m real_data
 
 check: lint types test
+
+# With the versions of Google Colab: make check-colab PYTHON=python3.13
+# Tests that touch TensorFlow, Keras and TFDS and need no extras, and the notebooks.
+COLAB = .venv-colab
+COLAB_TESTS = $(addprefix tests/, \
+  test_losses.py test_objective.py test_balance.py test_notebooks.py \
+  $(addprefix data/test_, drawn_facades.py images.py loading.py pipeline.py record_pairs.py tiff.py) \
+  $(addprefix models/test_, at_size.py blocks.py convolutions.py discriminators.py generators.py \
+    given_statistics.py model_dropout.py unet_options.py) \
+  $(addprefix training/test_, averaging.py build.py diffaugment.py pool.py run.py step.py \
+    strategy.py updates.py) \
+  $(addprefix inference/test_, draws.py own_size.py predicting_runs.py savedmodel_files.py) \
+  $(addprefix export/test_, c_loader.py savedmodel.py savedmodel_check.py))
+check-colab: $(COLAB)/installed
+	$(COLAB)/bin/pip check
+	$(COLAB)/bin/tfpix2pix doctor
+	$(COLAB)/bin/pytest -n 2 --dist loadfile --durations 15 $(COLAB_TESTS)
+	$(COLAB)/bin/pytest -m slow tests/test_notebooks.py
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .
@@ -62,7 +80,7 @@ serve:
 	  docker compose -f $(SERVING) up
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache
+	rm -rf $(VENV) $(COLAB) build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache
 
 $(VENV)/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -76,6 +94,13 @@ $(VENV)/installed-docs: $(VENV)/installed
 
 $(VENV)/installed-test: $(VENV)/installed
 	$(BIN)/pip install --quiet --editable '.[test]'
+	touch $@
+
+$(COLAB)/installed: setup.cfg pyproject.toml .ci/colab-constraints.txt
+	$(PYTHON) -m venv $(COLAB)
+	$(COLAB)/bin/pip install --quiet --upgrade pip
+	$(COLAB)/bin/pip install --quiet --constraint .ci/colab-constraints.txt --editable . \
+	  dill hypothesis ipykernel nbclient nbformat pytest pytest-xdist tensorflow-serving-api
 	touch $@
 
 # After all other tests: Gradio takes Pillow to an earlier version than the package needs.

@@ -17,7 +17,14 @@ ROOT = Path(__file__).parents[1]
 # Pages by group; `Title <page>` where its own title does not do. A page that is named nowhere comes
 # last, under "More".
 NAVIGATION = {
-    "Start": ["docs/start", "docs/install", "docs/data", "docs/training", "docs/troubleshooting"],
+    "Start": [
+        "docs/start",
+        "docs/notebooks",
+        "docs/install",
+        "docs/data",
+        "docs/training",
+        "docs/troubleshooting",
+    ],
     "Use a trained run": [
         "docs/demo",
         "docs/web",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 import tfpix2pix
 
@@ -50,3 +51,13 @@ def test_the_pythons_that_are_promised_are_those_that_ci_runs(setup):
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())
     assert workflow["jobs"]["check"]["strategy"]["matrix"]["python"] == promised
     assert setup["options"]["python_requires"] == f">={promised[0]}"
+
+
+def test_the_versions_of_colab_are_within_the_bounds(setup):
+    needed = map(Requirement, setup["options"]["install_requires"].split("\n")[1:])
+    bounds = {requirement.name: requirement.specifier for requirement in needed}
+    lines = (ROOT / ".ci" / "colab-constraints.txt").read_text().splitlines()
+    pins = dict(line.split("==") for line in lines if not line.startswith("#"))
+    assert {"tensorflow", "keras", "tensorflow-datasets", "numpy", "protobuf"} <= pins.keys()
+    for name in pins.keys() & bounds.keys():
+        assert bounds[name].contains(pins[name].replace("*", "0")), name

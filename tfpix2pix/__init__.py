@@ -59,6 +59,7 @@ _HOMES = {
     "resolve": "config",
     "resume": "training.run",
     "sample_diversity": "evaluation.diversity",
+    "serve_locally": "serving.local.server",
     "train": "training.run",
     "training_batches": "data.pipeline",
     "unet_generator": "models",

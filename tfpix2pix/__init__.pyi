@@ -55,6 +55,7 @@ from .models import patchgan_discriminator as patchgan_discriminator
 from .models import pixelgan_discriminator as pixelgan_discriminator
 from .models import resnet_generator as resnet_generator
 from .models import unet_generator as unet_generator
+from .serving.local.server import serve_locally as serve_locally
 from .training.networks import Networks as Networks
 from .training.optimizers import FusedAdam as FusedAdam
 from .training.pool import ImagePool as ImagePool

@@ -125,6 +125,16 @@ def test_a_module_that_cannot_be_imported_is_told_in_one_line(pretend):
     assert probed.found == {"fake_loud": None}
 
 
+def test_tfds_that_swallows_its_own_failure_is_told_too(tmp_path, monkeypatch):
+    package = tmp_path / "tensorflow_datasets"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "public_api.py").write_text(BREAKS)
+    monkeypatch.syspath_prepend(tmp_path)
+    reason = "ImportError: libcudart.so.9: cannot open"
+    assert probe(["tensorflow_datasets"]).errors == {"tensorflow_datasets": reason}
+
+
 def test_a_module_that_crashes_is_told_by_its_signal(pretend):
     pretend("fake-crashing", code=CRASHES)
     probed = probe(["fake_crashing", "json"])

@@ -245,17 +245,29 @@ def test_manual_folder_that_is_not_there_is_named(tmp_path):
 
 HALF_IMPORTED = """
 import sys
+from pathlib import Path
 sys.modules["promise"] = None  # which TFDS needs
-from tfpix2pix.data.builders.loading import prepared_builder
-from tfpix2pix.errors import UserError
-try:
-    prepared_builder("drawn_facades", sys.argv[1])
-except UserError as error:
-    sys.exit(f"refused: {error}")
+import tfpix2pix
+import tfpix2pix.export.savedmodel  # runs on folders are exported without TFDS
+from tfpix2pix.cli.main import main
+place = Path(sys.argv[1])
+store = place / "store"
+store.mkdir()
+(store / "dataset_info.json").touch()
+for data in ("drawn_facades", str(store)):
+    try:
+        tfpix2pix.open_pairs(data, "train", data_dir=str(place))
+    except tfpix2pix.UserError as error:
+        print("refused:", error)
+print("prepare:", main(["prepare", sys.argv[2], str(place / "new")]))
 """
 
 
-def test_half_imported_tfds_is_found_out(tmp_path):
-    result = run_python(HALF_IMPORTED, tmp_path)
-    last = result.stderr.splitlines()[-1]
-    assert last.startswith("refused: tensorflow_datasets is installed but does not work"), last
+def test_half_imported_tfds_is_found_out(tmp_path, module_pairs_folder):
+    result = run_python(HALF_IMPORTED, tmp_path, module_pairs_folder)
+    reason = "tensorflow_datasets is installed but does not work: see what"
+    of_set, of_store, of_prepare = result.stdout.splitlines()
+    assert of_set.startswith(f"refused: {reason}"), result.stderr
+    assert of_store == of_set
+    assert of_prepare == "prepare: 1"
+    assert f"error: {reason}" in result.stderr

@@ -73,7 +73,8 @@ def translated(page):
     """The pictures, once they are there."""
     page.get_by_role("button", name="Translate").click()
     settled(page)
-    assert page.get_by_role("alert").is_hidden()
+    alert = page.get_by_role("alert")
+    assert alert.is_hidden(), alert.inner_text()
     return [decoded(image.get_attribute("src")) for image in page.locator("figure img").all()]
 
 

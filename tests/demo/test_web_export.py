@@ -25,7 +25,7 @@ def package(tmp_path_factory):
     """Looks like npm's; its binary is none."""
     path = tmp_path_factory.mktemp("npm") / "onnxruntime-web.tgz"
     with tarfile.open(path, "w:gz") as archive:
-        for name in (runtime.SCRIPT, runtime.MODULE, runtime.BINARY):
+        for name in (runtime.SCRIPT, runtime.PACKAGED_MODULE, runtime.BINARY):
             member = tarfile.TarInfo(f"package/dist/{name}")
             member.size = len(name)
             archive.addfile(member, io.BytesIO(name.encode()))
@@ -80,12 +80,30 @@ def test_the_folder_holds_all_that_the_page_needs(run_dir, pairs, package, tmp_p
     facts = json.loads((folder / "facts.json").read_text())
     assert facts["title"] == TITLE
     assert facts["origin"] == "val split"
-    assert [example["name"] for example in facts["examples"]] == ["6", "7"]
+    assert [example["name"] for example in facts["examples"]] == ["1", "2"]
     for example, shapes in zip(facts["examples"], map(draw_shapes, (6, 7)), strict=True):
         for key, drawn in (("source", shapes), ("target", complement(shapes))):
             picture = np.asarray(Image.open(folder / example[key]))
             assert picture.shape == (SIZE, SIZE, 3)
             assert np.abs(picture.mean((0, 1)) - drawn.mean((0, 1))).max() < 3
+
+
+def test_examples_that_are_asked_for_and_not_there_are_missed(package, tmp_path, capsys):
+    run = write_run(tmp_path / "run")
+    flags = ("--examples", "2", "--web-runtime", package)
+    assert export(run, tmp_path / "page", *flags) == 1
+    assert "no --examples to show: data: there is no folder no_pairs" in refused(capsys)
+    pairs = write_pairs(tmp_path / "pairs")
+    small = write_run(tmp_path / "small", data=str(pairs), resize="crop", crop_size=128)
+    assert export(small, tmp_path / "page", *flags) == 1
+    assert "all pairs are smaller than 128x128" in refused(capsys)
+    assert not (tmp_path / "page").exists()
+
+
+def test_runs_that_scale_before_they_crop_are_refused(package, tmp_path, capsys):
+    run = write_run(tmp_path / "run", resize="scale_width_and_crop")
+    assert export(run, tmp_path / "page", "--web-runtime", package) == 1
+    assert "with resize scale_width_and_crop images are scaled first" in refused(capsys)
 
 
 def test_weights_take_half_the_size_unless_told(run_dir, package, tmp_path):

@@ -223,6 +223,8 @@ def _export_web(arguments: argparse.Namespace) -> None:
         )
     folder = shlex.quote(str(exported.path.parent))
     print(f"wrote {exported.path} and what it needs, {exported.size / 1e6:.3g} MB")
+    if arguments.examples:
+        print("examples are in it: whoever sees the page sees these pairs")
     _tell_check(exported, "by ONNX Runtime")
     print(f"look at it: python -m http.server --directory {folder}, at http://localhost:8000")
 

@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from tfpix2pix.cli.parsing import count
-
+# As many as the page of `tfpix2pix demo` shows.
+MOST_EXAMPLES = 8
 # Their names; one that is not given is None.
 WEB_FLAGS = ("title", "examples", "web_runtime")
 
@@ -15,9 +15,10 @@ def add_web_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--title", metavar="TEXT", help="of the page [the run's name]")
     group.add_argument(
         "--examples",
-        type=count,
+        type=int,
+        choices=range(1, MOST_EXAMPLES + 1),
         metavar="N",
-        help="copy N pairs of the test split, or else val, into the page, at most 8; whoever sees "
+        help="copy N pairs of the test split, or else val, into the page, 1 to 8; whoever sees "
         "the page sees them [none]",
     )
     group.add_argument(

@@ -3,6 +3,9 @@
 Only the records asked for are read; what stays in memory is the operating system's to decide.
 """
 
+# Else a tensorflow_datasets that lost its parts could not even be named below.
+from __future__ import annotations
+
 import hashlib
 import json
 import os

@@ -46,11 +46,11 @@ def read_tiff(content: bytes) -> StoredImage:
         with tifffile.TiffFile(io.BytesIO(content)) as file:
             for page in file.pages:
                 _check_segments(page, len(content))
-            series = _only_series(file.series)
+            series, shape, axes = _only_series(file)
             page = series.keyframe
             refuse_bomb(page.imagewidth, page.imagelength)
-            pixels = series.asarray().reshape(series.get_shape(False))
-            axes = _name_channels(series.get_axes(False), pixels.shape)
+            pixels = series.asarray().reshape(shape)
+            axes = _name_channels(axes, pixels.shape)
             pixels = _values(_channels_last(pixels, axes), page)
     return as_stored(pixels)
 
@@ -82,13 +82,19 @@ def _check_segments(page: Any, size: int) -> None:
         raise UserError(CUT_SHORT)
 
 
-def _only_series(series: list[Any]) -> Any:
-    """The pages of one shape that make up the image."""
+def _only_series(file: Any) -> tuple[Any, tuple[int, ...], str]:
+    """The pages of one shape that make up the image; its sides, those of 1 too, and their names."""
+    # From 2026.5.2 on, tifffile's list of series is called, and `get_shape` is gone.
+    is_called = callable(file.series)
+    series = file.series(squeeze=False) if is_called else file.series
     whole = [one for one in series if not (one.keyframe.is_reduced or one.keyframe.is_mask)]
     if len(whole) > 1:
         shapes = " and ".join(str(list(one.shape)) for one in whole[:3])
         raise UserError(f"it holds images of different shapes, {shapes}: save one image a file")
-    return (whole or series)[0]
+    only = (whole or series)[0]
+    if is_called:
+        return only, only.shape, only.axes
+    return only, only.get_shape(False), only.get_axes(False)
 
 
 def _check_directories(content: bytes) -> None:

@@ -16,17 +16,15 @@ from typing import Any
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
 import gradio as gr
-import numpy as np
 from gradio.themes.utils.fonts import Font
 
-from tfpix2pix.data import arrays
 from tfpix2pix.data.formats import RGB
-from tfpix2pix.data.reading import SUFFIXES, read_image
-from tfpix2pix.demo.answering import MOST_SHOWN, shown_png, to_look_at
-from tfpix2pix.demo.parts import drawing_script, facts_of, template
+from tfpix2pix.data.reading import SUFFIXES
+from tfpix2pix.demo.answering import shown_png
+from tfpix2pix.demo.parts import drawing_script, facts_of, swatches_for, template
 from tfpix2pix.demo.replies import MOST_SAMPLES, MOST_UPLOADED, Replies
 from tfpix2pix.demo.subject import Subject
-from tfpix2pix.demo.swatches import Swatches, swatches_of
+from tfpix2pix.demo.swatches import Swatches
 from tfpix2pix.errors import UserError
 
 THUMBNAIL = 160
@@ -42,7 +40,7 @@ def make_page(subject: Subject, folder: Path) -> gr.Blocks:
         folder: for drawings while they are answered, and for uploads.
     """
     answering = subject.answering
-    swatches = swatches_of(answering.formats.input, _stored(subject))
+    swatches = swatches_for(subject.examples, answering.formats.input)
     # Read as the page is launched; else uploads would outlive it in a place that users share.
     os.environ["GRADIO_TEMP_DIR"] = str(folder / "uploads")
     replies = Replies(answering, subject.examples, swatches, folder, folder / "uploads")
@@ -53,7 +51,7 @@ def make_page(subject: Subject, folder: Path) -> gr.Blocks:
     with gr.Blocks(title=subject.title, analytics_enabled=False, delete_cache=(KEPT, KEPT)) as page:
         gr.HTML(
             html_template=template("page.html"),
-            js_on_load=drawing_script(),
+            js_on_load='"use strict";\n' + drawing_script(),
             apply_default_css=False,
             server_functions=[respond],
             config=_facts(subject, swatches),
@@ -122,14 +120,6 @@ def _facts(subject: Subject, swatches: Swatches) -> dict[str, Any]:
         "accept": ",".join(SUFFIXES),
         "examples": _thumbnails(subject),
     }
-
-
-def _stored(subject: Subject) -> list[np.ndarray]:
-    """The examples to look at, of the size and in the colours that they are stored in."""
-    source = subject.answering.formats.input
-    files = (example.file for example in subject.examples)
-    stored = (arrays.as_wanted(read_image(file), source) for file in files)
-    return [to_look_at(pixels, source, MOST_SHOWN) for pixels in stored]
 
 
 def _thumbnails(subject: Subject) -> list[dict[str, str]]:

@@ -4,13 +4,25 @@ Both are a document and scripts that ask one function, `server.respond`, for ans
 and replies are those of `replies.Replies`.
 """
 
+from collections.abc import Sequence
 from importlib import resources
 from typing import Any
 
-from tfpix2pix.data.formats import PairFormat
+from tfpix2pix.data import arrays
+from tfpix2pix.data.formats import ImageFormat, PairFormat
+from tfpix2pix.data.reading import read_image
+from tfpix2pix.demo.answering import MOST_SHOWN, to_look_at
 from tfpix2pix.demo.canvas import is_drawable
-from tfpix2pix.demo.swatches import Swatches
+from tfpix2pix.demo.subject import Example
+from tfpix2pix.demo.swatches import Swatches, swatches_of
 
+# What is said of a page with a server; the one without has other words.
+WORDS = {
+    "upload": "Upload a picture",
+    "uploading": "Uploading \N{HORIZONTAL ELLIPSIS}",
+    "notArrived": "did not arrive at the server",
+    "failed": "the server cannot be reached, or failed: its terminal may say why",
+}
 SCRIPTS = ("dom.js", "drawing.js", "tools.js", "results.js", "main.js")
 
 
@@ -36,12 +48,19 @@ def facts_of(
         "colours": [[name, list(rgb)] for name, rgb in swatches.colours.items()],
         "paper": list(swatches.paper),
         "origin": origin,
+        "words": WORDS,
     }
+
+
+def swatches_for(examples: Sequence[Example], source: ImageFormat) -> Swatches:
+    """What can be drawn with, from the examples as they are stored."""
+    stored = (arrays.as_wanted(read_image(example.file), source) for example in examples)
+    return swatches_of(source, [to_look_at(pixels, source, MOST_SHOWN) for pixels in stored])
 
 
 def drawing_script() -> str:
     """What the page does, for a place where `element`, `props`, `server` and `upload` are given."""
-    return "\n".join(['"use strict";', *map(template, SCRIPTS)])
+    return "\n".join(map(template, SCRIPTS))
 
 
 def template(name: str) -> str:

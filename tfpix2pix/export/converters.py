@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 # What a normalisation computes with. Its statistics are each image's own, so that their range is
 # wide: in 8 bits they lose most of it, and the whole answer with them.
 KEPT_IN_FLOAT = ("MEAN", "SQUARED_DIFFERENCE", "RSQRT", "MUL", "SUB", "ADD")
-# Weights of fewer values, biases and scales, stay as they are: halving them saves nothing.
-LEAST_HALVED = 1024
 
 
 def with_plain_convolutions(generator: Any) -> Any:
@@ -124,7 +122,8 @@ def _halve_weights(path: Path) -> None:
     casts = []
     for weights in model.graph.initializer:
         values = onnx.numpy_helper.to_array(weights)
-        if values.dtype != np.float32 or values.size < LEAST_HALVED:
+        # Biases and scales stay as they are: halving them saves nothing.
+        if values.dtype != np.float32 or values.ndim < 2:
             continue
         name = weights.name
         stored = onnx.numpy_helper.from_array(values.astype(np.float16), f"{name}_float16")

@@ -208,6 +208,18 @@ def _load_keras(path: Path) -> Network:
     return _called_with_floats(model, model.input_shape)
 
 
+def load_saved_model(version: Path) -> Any:
+    """What TensorFlow makes of a version's folder, with its `signatures`.
+
+    Raises:
+        UserError: it cannot be opened.
+    """
+    import tensorflow as tf
+
+    with _opening(version, OSError, tf.errors.OpError), _without_warnings():
+        return tf.saved_model.load(str(version))
+
+
 def load_signature(version: Path, name: str, seed: int | None = None) -> Network:
     """A signature of a SavedModel, from `input_image` to `generated_image`.
 
@@ -221,8 +233,7 @@ def load_signature(version: Path, name: str, seed: int | None = None) -> Network
     """
     import tensorflow as tf
 
-    with _opening(version, OSError, tf.errors.OpError), _without_warnings():
-        loaded = tf.saved_model.load(str(version))
+    loaded = load_saved_model(version)
     if name not in loaded.signatures:
         raise UserError(
             f"{version} has no signature {name}: tfpix2pix did not export it, or an earlier version"

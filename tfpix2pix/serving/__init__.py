@@ -1,1 +1,1 @@
-"""Clients of an exported model on a server; nothing here needs TensorFlow."""
+"""Clients of an exported model on a server, which need no TensorFlow; `local`: such a server."""

@@ -24,7 +24,11 @@ SCALARS = {
 # message -> field -> (number, type); `*` after the type: repeated.
 MESSAGES: dict[str, dict[str, tuple[int, str]]] = {
     "Int64Value": {"value": (1, "int64")},
-    "ModelSpec": {"name": (1, "string"), "version": (2, "Int64Value")},
+    "ModelSpec": {
+        "name": (1, "string"),
+        "version": (2, "Int64Value"),
+        "signature_name": (3, "string"),
+    },
     # tensors
     "Dim": {"size": (1, "int64")},
     "TensorShapeProto": {"dim": (2, "Dim*")},
@@ -44,7 +48,10 @@ MESSAGES: dict[str, dict[str, tuple[int, str]]] = {
     },
     "Any": {"type_url": (1, "string"), "value": (2, "bytes")},
     "MetadataEntry": {"key": (1, "string"), "value": (2, "Any")},
-    "GetModelMetadataResponse": {"metadata": (2, "MetadataEntry*")},
+    "GetModelMetadataResponse": {
+        "model_spec": (1, "ModelSpec"),
+        "metadata": (2, "MetadataEntry*"),
+    },
     "Name": {"key": (1, "string")},
     "SignatureDef": {"inputs": (1, "Name*"), "outputs": (2, "Name*")},
     "SignatureEntry": {"key": (1, "string"), "value": (2, "SignatureDef")},
@@ -58,6 +65,11 @@ MESSAGES: dict[str, dict[str, tuple[int, str]]] = {
         "status": (3, "StatusProto"),
     },
     "GetModelStatusResponse": {"model_version_status": (1, "ModelVersionStatus*")},
+    # For a server, which has TensorFlow: tensors and definitions as its own messages encode them.
+    "EncodedEntry": {"key": (1, "string"), "value": (2, "bytes")},
+    "EncodedPredictRequest": {"model_spec": (1, "ModelSpec"), "inputs": (2, "EncodedEntry*")},
+    "EncodedPredictResponse": {"outputs": (1, "EncodedEntry*"), "model_spec": (2, "ModelSpec")},
+    "EncodedSignatureDefMap": {"signature_def": (1, "EncodedEntry*")},
 }
 # ModelVersionStatus.State
 STATES = {10: "START", 20: "LOADING", 30: "AVAILABLE", 40: "UNLOADING", 50: "END"}

@@ -21,6 +21,7 @@ import tensorflow_datasets as tfds
 from google.protobuf.json_format import ParseError
 
 from tfpix2pix.data.store.options import best_file_format
+from tfpix2pix.data.whole_tfds import check_tfds
 from tfpix2pix.errors import UserError
 from tfpix2pix.files import writing
 from tfpix2pix.progress import say
@@ -59,7 +60,7 @@ def prepared_builder(
         UserError: there is no such set, it cannot be prepared, the place cannot be written, or
             what is there is damaged.
     """
-    _check_tfds()
+    check_tfds()
     if manual_dir is not None and not Path(manual_dir).expanduser().is_dir():
         raise UserError(f"there is no folder {manual_dir}: expected one with the files of {name}")
     place = _place(data_dir)
@@ -84,7 +85,7 @@ def is_prepared(name: str, data_dir: str | None = None) -> bool:
     Raises:
         UserError: there is no such set.
     """
-    _check_tfds()
+    check_tfds()
     place = _place(data_dir)
     _check_name(name, place)
     return bool(_find_builder(name, place).info.splits)
@@ -103,15 +104,6 @@ def _damaged(folder: Path) -> UserError:
     return UserError(
         f"the prepared set in {folder} is damaged: delete that folder, and it will be prepared anew"
     )
-
-
-def _check_tfds() -> None:
-    # TFDS logs errors of its own import and goes on, so that it is there without its functions.
-    if not hasattr(tfds, "load"):
-        raise UserError(
-            "tensorflow_datasets is installed but does not work: see what "
-            '`python -c "import tensorflow_datasets"` says, and install what is missing'
-        )
 
 
 def _check_name(name: str, place: Path) -> None:

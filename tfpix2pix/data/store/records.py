@@ -3,6 +3,9 @@
 Features: `A` and `B` (images), `name`, and `height` and `width` of A.
 """
 
+# Else a tensorflow_datasets that lost its parts could not even be named below.
+from __future__ import annotations
+
 import functools
 import shutil
 from collections.abc import Sequence
@@ -11,13 +14,13 @@ from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
-from tensorflow_datasets.core.example_serializer import ExampleSerializer
 
 from tfpix2pix.data.formats import ImageFormat, PairFormat
 from tfpix2pix.data.sources import STORE_MARK
 from tfpix2pix.data.store.options import StoreOptions, is_png_format
 from tfpix2pix.data.store.plan import SET_NAME, Finished, Plan
 from tfpix2pix.data.store.recipe import Recipe, Side, encode
+from tfpix2pix.data.whole_tfds import check_tfds
 from tfpix2pix.errors import UserError
 from tfpix2pix.files import writing
 
@@ -48,7 +51,10 @@ def _image_feature(image_format: ImageFormat) -> tfds.features.FeatureConnector:
 
 
 @functools.lru_cache(maxsize=1)
-def _serializer(formats: PairFormat) -> tuple[tfds.features.FeaturesDict, ExampleSerializer]:
+def _serializer(formats: PairFormat) -> tuple[tfds.features.FeaturesDict, Any]:
+    check_tfds()
+    from tensorflow_datasets.core.example_serializer import ExampleSerializer
+
     features = features_of(formats)
     return features, ExampleSerializer(features.get_serialized_info())
 

@@ -7,7 +7,7 @@ function setUpFiles() {
     input.value = "";
   });
   const files = place("files");
-  files.append(button("Upload a picture", () => input.click()), input);
+  files.append(button(facts.words.upload, () => input.click()), input);
   if (facts.drawable) files.append(button("Save the drawing", save));
   const easel = element.querySelector(".easel");
   easel.addEventListener("dragover", (event) => event.preventDefault());
@@ -22,12 +22,12 @@ async function send(file) {
     trouble(`${file.name} has ${Math.round(file.size / 2 ** 20)} MiB: expected at most ${facts.mostUploaded / 2 ** 20}`);
     return;
   }
-  place("status").textContent = "Uploading …";
+  place("status").textContent = facts.words.uploading;
   try {
     const { path } = await upload(file);
     begun({ kind: "upload", path, name: file.name });
   } catch (error) {
-    trouble(`${file.name} did not arrive at the server`);
+    trouble(`${file.name} ${facts.words.notArrived}`);
   }
 }
 

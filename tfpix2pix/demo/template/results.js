@@ -7,22 +7,21 @@ let asking = false;
 let waiting = null;
 
 /** Asks for the subject; of questions that come while one is answered, the last is asked then. */
-async function ask(request, isNew) {
+async function ask(request, isNew, asked = version) {
   if (asking) {
-    waiting = [request, isNew];
+    waiting = [request, isNew, asked];
     return;
   }
   asking = true;
-  const asked = version;
   say("");
   place("pictures").setAttribute("aria-busy", "true");
   place("status").textContent = "Translating …";
   try {
     const reply = await server.respond({ ...request, ...noise() });
-    if (reply?.error || !reply?.pictures) trouble(reply?.error ?? "the server gave no answer: its terminal may say why");
+    if (reply?.error || !reply?.pictures) trouble(reply?.error ?? facts.words.failed);
     else await showReply(reply, isNew && asked === version, request);
   } catch (error) {
-    trouble(`the server cannot be reached, or failed: its terminal may say why`);
+    trouble(facts.words.failed);
   }
   place("pictures").removeAttribute("aria-busy");
   asking = false;

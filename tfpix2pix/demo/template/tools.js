@@ -5,7 +5,8 @@ const box = place("box");
 const cross = place("cursor");
 
 let tool = "pen";
-let colour = facts.colours.length ? facts.colours[Math.min(1, facts.colours.length - 1)][1] : [0, 0, 0];
+// One that is seen on the paper.
+let colour = facts.colours.map(([, value]) => value).find((value) => hex(value) !== hex(facts.paper)) ?? [0, 0, 0];
 let size = 1;
 // Where a stroke or rectangle began or goes on, and by what: "pointer" or "keys".
 let held = null;

@@ -20,7 +20,9 @@ from tfpix2pix.errors import UserError
 NAME, VERSION = "onnxruntime-web", "1.30.0"
 SHA256 = "d2228df7e4616bc3348bf504ee888f3bec43789a273f0a63f3e68d203ce3bf71"
 SCRIPT = "ort.wasm.min.js"
-MODULE = "ort-wasm-simd-threaded.mjs"
+PACKAGED_MODULE = "ort-wasm-simd-threaded.mjs"
+# Many hosts have no type for .mjs, and browsers run no module without one.
+MODULE = "ort-wasm-simd-threaded.js"
 BINARY = "ort-wasm-simd-threaded.wasm"
 # A quarter of its size, also where a host does not compress what it sends.
 PACKED_BINARY = f"{BINARY}.gz"
@@ -100,10 +102,11 @@ def _unpacked(package: Path) -> dict[str, bytes]:
             f"{SHA256}): {BY_HAND}"
         )
     with tarfile.open(package) as archive:
-        files = {name: _member(archive, f"package/dist/{name}") for name in (SCRIPT, MODULE)}
-        binary = _member(archive, f"package/dist/{BINARY}")
+        script, module, binary = (
+            _member(archive, f"package/dist/{name}") for name in (SCRIPT, PACKAGED_MODULE, BINARY)
+        )
     # No time in it: the same export gives the same bytes.
-    return files | {PACKED_BINARY: gzip.compress(binary, mtime=0)}
+    return {SCRIPT: script, MODULE: module, PACKED_BINARY: gzip.compress(binary, mtime=0)}
 
 
 def _member(archive: tarfile.TarFile, name: str) -> bytes:

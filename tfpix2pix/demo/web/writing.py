@@ -1,42 +1,29 @@
 """Writes the page without a server: a folder for any static host."""
 
 import dataclasses
+import hashlib
 import html
 import json
-import shutil
 import string
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from tfpix2pix.config import DataSettings
-from tfpix2pix.config.types import Interpolation
-from tfpix2pix.data import arrays, operations
-from tfpix2pix.data.formats import INTEGER_RANGES, ImageFormat, PairFormat
-from tfpix2pix.data.reading import read_image
-from tfpix2pix.demo.answering import MOST_SHOWN, shown_png, to_look_at
-from tfpix2pix.demo.canvas import EMPTY
-from tfpix2pix.demo.examples import find_examples
-from tfpix2pix.demo.parts import drawing_script, facts_of, template
-from tfpix2pix.demo.replies import MOST_UPLOADED
-from tfpix2pix.demo.subject import Example
-from tfpix2pix.demo.swatches import swatches_of
-from tfpix2pix.demo.web import runtime
+from tfpix2pix.demo.parts import drawing_script, template
+from tfpix2pix.demo.web import contents, runtime
 from tfpix2pix.errors import UserError
 from tfpix2pix.export.checking import Exported
 from tfpix2pix.export.exporting import export_network
 from tfpix2pix.files import folder_written_atomically
-from tfpix2pix.inference.tiling import DEFAULT_MEGAPIXELS, MEGAPIXEL
+from tfpix2pix.training.kept import find_step
 from tfpix2pix.training.run_folder import RunFolder
 
 MODEL = "model.onnx"
-# What browsers open; the pixels that they give have 8 bits.
-ACCEPTED = ".png,.jpg,.jpeg,.webp,.bmp"
 SCRIPTS = ("host.js", "network.js", "pixels.js")
+# Static hosts take no larger files: the strictest of the common ones has 25 MiB.
+MOST_IN_A_FILE = 20 * 2**20
 
 
 def export_web(
@@ -65,134 +52,81 @@ def export_web(
         data: where the run's data are now, if not where they were.
         runtime_package: of onnxruntime-web, see `runtime_files`.
 
+    Returns:
+        What was written; `path` is that of index.html.
+
     Raises:
-        UserError: images that a browser cannot give or show; see also `export_network` and
-            `runtime_files`.
+        UserError: the run's images are none that a browser can give and show, or there are no
+            examples; see also `export_network` and `runtime_files`.
     """
     run, output = RunFolder(Path(run_dir)), Path(output)
-    settings, formats = run.settings({} if data is None else {"data": data}), run.formats()
-    _refuse_other_images(formats)
+    settings, formats = run.settings({} if data is None else {"data": data}).data, run.formats()
+    contents.refuse_others(settings, formats)
     if output.exists():
         raise UserError(f"{output} is there already: choose another --output")
-    files = runtime.runtime_files(runtime_package)
-    with folder_written_atomically(output) as page, tempfile.TemporaryDirectory() as folder:
-        network = page / "network"
+    step = find_step(run.checkpoints, checkpoint)
+    with tempfile.TemporaryDirectory(prefix="tfpix2pix-") as place:
+        folder, kept = Path(place), run.samples / "inputs"
+        found = contents.find_pairs(settings, formats, folder, kept, example_count, data)
+        files = runtime.runtime_files(runtime_package)
         exported = export_network(
-            run_dir, network, "onnx", checkpoint=checkpoint, quantize=quantize, data=data
+            run_dir, folder / "network", "onnx", checkpoint=step, quantize=quantize, data=data
         )
-        # Without the file beside it, which says where the run's data are: a page is public.
-        (network / MODEL).rename(page / MODEL)
-        shutil.rmtree(network)
-        (page / "runtime").mkdir()
-        for name, content in files.items():
-            (page / "runtime" / name).write_bytes(content)
-        examples, origin = find_examples(
-            settings.data, formats, Path(folder), run.samples / "inputs", named=data
-        )
-        facts = _facts(title or run.path.resolve().name, settings.data, formats, examples, origin)
-        facts["model"]["bytes"] = exported.size + len(files[runtime.PACKED_BINARY])
-        chosen = examples[:example_count]
-        facts["examples"] = _written(chosen, page, settings.data, formats) if chosen else []
-        _write_page(page, facts)
-        size = sum(path.stat().st_size for path in page.rglob("*") if path.is_file())
+        facts = contents.page_facts(title or run.path.resolve().name, settings, formats, *found)
+        facts["model"] = contents.model_facts(settings, formats) | contents.runtime_facts(files)
+        with folder_written_atomically(output) as page:
+            facts["model"] |= _write_model(exported.path.read_bytes(), page)
+            facts["examples"] = contents.write_examples(
+                found[0], example_count, page, settings, formats
+            )
+            _write_runtime(files, page)
+            _write_page(page, facts)
+            size = sum(path.stat().st_size for path in page.rglob("*") if path.is_file())
     return dataclasses.replace(exported, path=output / "index.html", size=size)
 
 
-def _refuse_other_images(formats: PairFormat) -> None:
-    for side, images in (("inputs", formats.input), ("targets", formats.target)):
-        is_shown = images.channels in (1, 3) and images.value_range == INTEGER_RANGES["uint8"]
-        if not is_shown or images.dtype != "uint8":
-            raise UserError(
-                f"--format web: the {side} are {images.describe()}, and browsers give and show "
-                "gray, RGB and label maps of 8 bits: choose --format onnx, or tfpix2pix demo"
-            )
+def _write_model(model: bytes, page: Path) -> dict[str, Any]:
+    """In one file or several; says which, how many bytes, and their digest."""
+    starts = range(0, len(model), MOST_IN_A_FILE)
+    names = [MODEL] if len(starts) == 1 else [f"{MODEL}.{number}" for number in range(len(starts))]
+    for name, start in zip(names, starts, strict=True):
+        (page / name).write_bytes(model[start : start + MOST_IN_A_FILE])
+    return {"files": names, "size": len(model), "sha256": hashlib.sha256(model).hexdigest()}
 
 
-def _facts(
-    title: str, data: DataSettings, formats: PairFormat, examples: Sequence[Example], origin: str
-) -> dict[str, Any]:
-    """What the script is told."""
-    source = formats.input
-    looks = [
-        to_look_at(arrays.as_wanted(read_image(example.file), source), source, MOST_SHOWN)
-        for example in examples
-    ]
-    return facts_of(title, formats, data.crop_size, swatches_of(source, looks), origin) | {
-        "draws": False,
-        "mostUploaded": MOST_UPLOADED,
-        "mostPixels": round(DEFAULT_MEGAPIXELS * MEGAPIXEL),
-        "accept": ACCEPTED,
-        "empty": EMPTY,
-        "model": {
-            "file": MODEL,
-            "runtime": {"binary": runtime.PACKED_BINARY, "module": runtime.MODULE},
-            "input": _plain(source),
-            "target": _plain(formats.target),
-            "interpolation": source.resized_by(data.input_interpolation),
-            "resizes": not data.crops_each_pair,
-        },
-    }
+def _write_runtime(files: Mapping[str, bytes], page: Path) -> None:
+    (page / "runtime").mkdir()
+    for name, content in files.items():
+        (page / "runtime" / name).write_bytes(content)
+    (page / "runtime" / "LICENSE.txt").write_text(_web_template("LICENSE.txt"), encoding="utf-8")
 
 
-def _plain(images: ImageFormat) -> dict[str, Any]:
-    return {
-        "networkChannels": images.network_channels,
-        "palette": images.palette,
-        "reversedChannels": images.reversed_channels,
-    }
-
-
-def _written(
-    examples: Sequence[Example], page: Path, data: DataSettings, formats: PairFormat
-) -> list[dict[str, str | None]]:
-    """Writes inputs and targets at the network's size, and says where they are."""
-    (page / "examples").mkdir()
-    told: list[dict[str, str | None]] = []
-    for number, example in enumerate(examples, 1):
-        stored = arrays.as_wanted(read_image(example.file), formats.input)
-        files: dict[str, str | None] = {"source": f"examples/{number}.png", "target": None}
-        content = _sized(stored, formats.input, data.input_interpolation, data)
-        (page / f"examples/{number}.png").write_bytes(content)
-        if example.target is not None:
-            files["target"] = f"examples/{number}_target.png"
-            content = _sized(example.target, formats.target, data.target_interpolation, data)
-            (page / f"examples/{number}_target.png").write_bytes(content)
-        told.append(files | {"name": example.name, "shown": files["source"]})
-    return told
-
-
-def _sized(
-    pixels: np.ndarray, images: ImageFormat, interpolation: Interpolation, data: DataSettings
-) -> bytes:
-    """A picture as the network takes it, a PNG; runs on crops see its middle."""
-    if data.crops_each_pair:
-        sized = operations.crop(pixels, data.crop_size)
-    else:
-        sized = arrays.resize(pixels, data.crop_size, images.resized_by(interpolation))
-    return shown_png(sized, images, max(data.crop_size))
-
-
-def _write_page(page: Path, facts: dict[str, Any]) -> None:
-    document = string.Template(_web_template("index.html")).substitute(
-        title=html.escape(facts["title"]), script=runtime.SCRIPT, page=_with_progress()
-    )
+def _write_page(page: Path, facts: Mapping[str, Any]) -> None:
     script = "\n".join([*map(_web_template, SCRIPTS), drawing_script()])
-    style = _web_template("web.css") + template("page.css")
     texts = {
-        "index.html": document,
-        "page.css": style,
-        "page.js": f"(async () => {{\n{script}\n}})();\n",
+        "page.css": _web_template("web.css") + template("page.css"),
+        "page.js": f'(async () => {{\n"use strict";\n{script}\n}})();\n',
         "facts.json": json.dumps(facts, indent=2),
-        "runtime/LICENSE.txt": _web_template("LICENSE.txt"),
     }
+    # Of all that the page is: kept files of an earlier export do not meet this one's.
+    version = hashlib.sha256("".join(texts.values()).encode()).hexdigest()[:12]
+    texts["index.html"] = string.Template(_web_template("index.html")).substitute(
+        title=html.escape(facts["title"]),
+        script=runtime.SCRIPT,
+        version=version,
+        page=_with_progress(),
+    )
     for name, text in texts.items():
         (page / name).write_text(text, encoding="utf-8")
 
 
 def _with_progress() -> str:
-    """The page's document, with a line that says how much of the model has come."""
+    """The page's document, with a bar that says how much of the model has come."""
     status = '<p class="status"'
-    loading = '<p class="quiet" data-id="loading" role="status"></p>'
+    loading = (
+        '<p class="quiet"><label>Loading the model <span data-id="loading-size"></span> '
+        '<progress data-id="loading" value="0"></progress></label></p>'
+    )
     return template("page.html").replace(status, f"{loading}\n      {status}")
 
 

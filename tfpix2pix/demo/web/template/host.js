@@ -3,6 +3,8 @@
 const element = document.body;
 const FROM_A_FILE = "Browsers do not let a page that is opened as a file read the model beside it. Put the folder on a web "
   + "server; on this computer: python -m http.server in the folder, then http://localhost:8000.";
+// Of this export: a browser that has kept files of an earlier one fetches anew.
+const VERSION = new URL(document.currentScript.src).search;
 
 /** Words instead of the page's, where it cannot begin. */
 function stop(text) {
@@ -12,19 +14,28 @@ function stop(text) {
   throw new Error(text);
 }
 
+function reasonOf(error) {
+  return String(error?.message || error);
+}
+
+async function fetched(path) {
+  let response;
+  try {
+    response = await fetch(path + VERSION);
+  } catch (error) {
+    throw new Error(`${path} did not arrive: check the network, and reload the page`);
+  }
+  if (!response.ok) throw new Error(`${path} is not on the server (${response.status}): put the whole folder there`);
+  return response;
+}
+
 async function readFacts() {
   if (location.protocol === "file:") stop(FROM_A_FILE);
   try {
     return await (await fetched("facts.json")).json();
   } catch (error) {
-    return stop(`facts.json: ${error.message}`);
+    return stop(error instanceof SyntaxError ? "facts.json is damaged: put the whole folder on the server again" : reasonOf(error));
   }
-}
-
-async function fetched(path) {
-  const response = await fetch(path);
-  if (!response.ok) throw new Error(`${path} is not on the server (${response.status}): put the whole folder there`);
-  return response;
 }
 
 const props = { config: await readFacts() };
@@ -34,10 +45,16 @@ const server = {
     try {
       return await answer(request);
     } catch (error) {
-      return { error: error.message };
+      return { error: reasonOf(error) };
     }
   },
 };
+// Fetched now, so that the page needs no network later.
+const examples = props.config.examples.map(async ({ source, target }) => {
+  const files = await Promise.all([source, target].map(async (path) => path && (await fetched(path)).blob()));
+  return { source: files[0], target: files[1] && (await base64Of(files[1])) };
+});
+examples.forEach((example) => example.catch(() => {})); // told when it is taken
 
 /** What becomes of a drawing, an upload or an example. */
 async function answer(request) {
@@ -61,7 +78,6 @@ async function taken({ kind, image, path, name, index }) {
   if (kind === "upload") {
     return { pixels: asWanted(await decoded(path, name), name), name: name.replace(/\.[^.]*$/, "") };
   }
-  const example = facts.examples[index];
-  const [source, target] = await Promise.all([example.source, example.target].map(async (file) => file && (await fetched(file)).blob()));
-  return { pixels: asWanted(await decoded(source, example.name), example.name), name: example.name, target: target && (await base64Of(target)) };
+  const [example, called] = [await examples[index], facts.examples[index].name];
+  return { pixels: asWanted(await decoded(example.source, called), called), name: called, target: example.target };
 }

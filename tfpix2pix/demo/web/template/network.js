@@ -1,39 +1,52 @@
 // The model and what runs it.
 
-/** A file of the folder in one piece, unpacked if it is packed; tells of the bytes that come. */
-async function content(path, tell) {
-  const reader = (await fetched(path)).body.getReader();
+/** Files of the folder in one piece; tells of the bytes that come, and compares how many there are. */
+async function content(paths, size, tell) {
   const parts = [];
-  for (let part = await reader.read(); !part.done; part = await reader.read()) {
-    parts.push(part.value);
-    tell(part.value.length);
+  for (const path of paths) {
+    const reader = (await fetched(path)).body.getReader();
+    for (let part = await reader.read(); !part.done; part = await reader.read()) {
+      parts.push(part.value);
+      tell(part.value.length);
+    }
   }
   const whole = new Blob(parts);
-  const start = new Uint8Array(await whole.slice(0, 2).arrayBuffer());
-  // Some servers unpack what ends in .gz themselves.
-  const isPacked = start[0] === 0x1f && start[1] === 0x8b;
-  const bytes = isPacked ? new Response(whole.stream().pipeThrough(new DecompressionStream("gzip"))) : whole;
-  return new Uint8Array(await bytes.arrayBuffer());
+  if (whole.size !== size) throw new Error(`${paths.join(", ")}: ${whole.size} of ${size} bytes arrived: reload the page, or put the folder on the server again`);
+  return new Uint8Array(await whole.arrayBuffer());
+}
+
+/** The gzipped binary; some servers unpack what ends in .gz themselves. */
+async function unpacked({ file, size, unpackedSize }, tell) {
+  const response = await fetched(file);
+  const bytes = new Uint8Array(await response.arrayBuffer());
+  tell(size);
+  const isPacked = bytes[0] === 0x1f && bytes[1] === 0x8b;
+  const stream = isPacked ? new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip")) : new Blob([bytes]).stream();
+  const binary = new Uint8Array(await new Response(stream).arrayBuffer());
+  if (binary.length !== unpackedSize) throw new Error(`${file} is damaged: put the folder on the server again`);
+  return binary;
 }
 
 async function load() {
-  const { runtime, file, bytes } = props.config.model;
-  const shown = element.querySelector("[data-id=loading]");
+  if (typeof ort === "undefined") throw new Error("runtime/ is not whole on the server: put the whole folder there");
+  const { files, size, binary, module } = props.config.model;
+  const [shown, total] = [place("loading"), size + binary.size];
   let had = 0;
   const tell = (more) => {
     had += more;
-    shown.textContent = `Loading the model: ${Math.min(100, Math.round((100 * had) / bytes))} % of ${(bytes / 1e6).toFixed(0)} MB`;
+    shown.value = Math.min(1, had / total);
+    shown.textContent = `${Math.round(100 * shown.value)} %`;
   };
-  const [binary, model] = await Promise.all([content(`runtime/${runtime.binary}`, tell), content(file, tell)]);
+  place("loading-size").textContent = `(${(total / 1e6).toFixed(0)} MB)`;
+  const [wasmBinary, model] = await Promise.all([unpacked(binary, tell), content(files, size, tell)]);
   Object.assign(ort.env.wasm, {
-    wasmBinary: binary,
-    wasmPaths: { mjs: new URL(`runtime/${runtime.module}`, location.href).href },
+    wasmBinary,
+    wasmPaths: { mjs: new URL(module + VERSION, location.href).href },
     // In a thread of its own, so that the page stays at hand; in several where the host lets it.
     proxy: true,
     numThreads: crossOriginIsolated ? Math.min(4, navigator.hardwareConcurrency) : 1,
   });
   const session = await ort.InferenceSession.create(model, { executionProviders: ["wasm"] });
-  shown.remove();
   const [height, width] = props.config.size;
   const shape = [1, height, width, props.config.model.input.networkChannels];
   return async (values) => {
@@ -43,10 +56,7 @@ async function load() {
 }
 
 const network = load().catch((error) => {
-  throw new Error(`the model cannot be loaded: ${error.message}`);
+  throw new Error(`the model cannot be loaded: ${reasonOf(error)}`);
 });
 // Told at once, not only when something is asked.
-network.catch((error) => {
-  element.querySelector("[data-id=loading]")?.remove();
-  trouble(error.message);
-});
+network.then(() => say("The model is ready"), (error) => trouble(error.message)).finally(() => place("loading").closest("p").remove());

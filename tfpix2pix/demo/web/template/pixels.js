@@ -41,7 +41,10 @@ async function decoded(blob, name) {
   context.fillRect(0, 0, width, height);
   context.drawImage(bitmap, 0, 0);
   bitmap.close();
-  return context.getImageData(0, 0, width, height);
+  const picture = context.getImageData(0, 0, width, height);
+  // Filled with white: where it is not, the browser has no canvas of that size.
+  if (picture.data[3] !== 255) throw new Error(`${name}: the picture has ${width}×${height} pixels, more than this browser can draw: make it smaller`);
+  return picture;
 }
 
 /** A picture in the network's channels and size. */
@@ -54,12 +57,15 @@ function asWanted(picture, name) {
   }
   const across = along(picture.data, picture.height, 4, weights(picture.width, width));
   const values = along(across, 1, 4 * width, weights(picture.height, height));
-  return new ImageData(Uint8ClampedArray.from(values, (value) => Math.round(value)), width, height);
+  // Which rounds to the nearest, and halves to even, as Python does.
+  return new ImageData(new Uint8ClampedArray(values), width, height);
 }
 
 function toGray(data) {
   for (let at = 0; at < data.length; at += 4) {
-    const [red, green, blue] = data.subarray(at, at + 3);
+    const red = data[at];
+    const green = data[at + 1];
+    const blue = data[at + 2];
     // Gray stays as it is, whatever rounding would make of it.
     if (red !== green || green !== blue) data.fill(Math.round(LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue), at, at + 3);
   }
@@ -72,10 +78,12 @@ function along(values, outer, inner, taps) {
   for (let line = 0; line < outer; line += 1) {
     taps.forEach(({ first, shares }, place) => {
       const to = (line * taps.length + place) * inner;
-      shares.forEach((share, tap) => {
-        const from = (line * old + first + tap) * inner;
-        for (let at = 0; at < inner; at += 1) made[to + at] += share * values[from + at];
-      });
+      const from = (line * old + first) * inner;
+      for (let at = 0; at < inner; at += 1) {
+        let sum = 0;
+        for (let tap = 0; tap < shares.length; tap += 1) sum += shares[tap] * values[from + tap * inner + at];
+        made[to + at] = sum;
+      }
     });
   }
   return made;
@@ -85,7 +93,8 @@ function along(values, outer, inner, taps) {
 function weights(old, length) {
   const scale = old / length;
   return Array.from({ length }, (_, place) => {
-    if (interpolation === "nearest") return { first: Math.min(old - 1, Math.floor((place + 0.5) * scale)), shares: [1] };
+    // In float32, as TensorFlow: elsewhere another pixel would be the nearest.
+    if (interpolation === "nearest") return { first: Math.min(old - 1, Math.floor(Math.fround(Math.fround(place + 0.5) * Math.fround(scale)))), shares: [1] };
     if (interpolation === "area") return covered(place * scale, (place + 1) * scale, old);
     return cubic((place + 0.5) * scale, Math.max(1, scale), old);
   });
@@ -145,8 +154,8 @@ function fromNetwork(values) {
     const found = values.subarray(pixel * count, (pixel + 1) * count);
     if (wanted.palette) picture.data.set(wanted.palette[found.indexOf(Math.max(...found))], 4 * pixel);
     else for (let channel = 0; channel < 3; channel += 1) {
-      // A gray answer has one channel for all three; ImageData clips.
-      picture.data[4 * pixel + channel] = Math.round((found[count === 1 ? 0 : placeOf(wanted, channel)] + 1) * 127.5);
+      // A gray answer has one channel for all three; ImageData rounds and clips.
+      picture.data[4 * pixel + channel] = (found[count === 1 ? 0 : placeOf(wanted, channel)] + 1) * 127.5;
     }
     picture.data[4 * pixel + 3] = 255;
   }

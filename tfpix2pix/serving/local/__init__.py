@@ -1,0 +1,1 @@
+"""A model server on this computer, to try an export with: no server for others."""
