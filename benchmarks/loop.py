@@ -44,7 +44,7 @@ def _ways(folder: Path) -> dict[str, Callable[[], None]]:
     write_jpeg_pairs(folder, SIZE, 20)
     settings = _settings(folder)
     data = open_run_data(settings.data)
-    strategy = choose_strategy("one")
+    strategy = choose_strategy("one", 1)
     with strategy.scope():
         state = TrainState(settings, FOREVER)
     train_step = make_train_step(state.networks, crop_size=(SIZE, SIZE), strategy=strategy)

@@ -86,7 +86,7 @@ class FirstSteps:
     def __init__(self, settings, start):
         self.settings = settings
         self.data = open_run_data(settings.data)
-        self.strategy = choose_strategy("one")
+        self.strategy = choose_strategy("one", 1)
         with self.strategy.scope():
             self.state = TrainState(settings, STEPS, self.data.formats)
         self.checkpoint = self.state.checkpoint()

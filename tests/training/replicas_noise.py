@@ -14,7 +14,7 @@ def main() -> None:
     cpu = tf.config.list_physical_devices("CPU")[0]
     logical = [tf.config.LogicalDeviceConfiguration()] * 2
     tf.config.set_logical_device_configuration(cpu, logical)
-    strategy = choose_strategy("mirrored")
+    strategy = choose_strategy("mirrored", 2)
     with strategy.scope():
         model = keras.Sequential([keras.Input((40,)), Dropout(0.5)])
     give_own_noise(strategy, model)

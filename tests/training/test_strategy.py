@@ -11,7 +11,7 @@ import tensorflow as tf
 from tests.training.same_bits import assert_same_bits, checkpoint_tensors
 from tfpix2pix.errors import SettingsError
 from tfpix2pix.training import strategies
-from tfpix2pix.training.strategies import check_batch, choose_strategy
+from tfpix2pix.training.strategies import choose_strategy
 
 TINY = {
     "batch-size": 4,
@@ -102,18 +102,36 @@ def test_replicas_draw_masks_of_their_own():
     assert set(first.split()) | set(second.split()) == {"0.0", "2.0"}
 
 
-def test_devices_that_cannot_share_are_refused():
-    with pytest.raises(SettingsError, match="TensorFlow sees none: use auto, or one"):
-        choose_strategy("mirrored")
-    for name in ("auto", "one"):
-        assert isinstance(choose_strategy(name), tf.distribute.OneDeviceStrategy)
+class Device:
+    def __init__(self, name):
+        self.name = name
 
 
-def test_a_batch_that_cannot_be_shared_evenly_is_refused():
-    class Two:
-        num_replicas_in_sync = 2
+@pytest.mark.parametrize(
+    ("name", "gpus", "batch_size", "message"),
+    [
+        ("mirrored", 0, 4, "TensorFlow sees none: use auto, or one"),
+        ("mirrored", 1, 4, "TensorFlow sees one: use auto, or one"),
+        ("mirrored", 2, 3, "batch_size 3 cannot be shared evenly by 2 devices: give a multiple of"),
+    ],
+)
+def test_devices_that_cannot_share_batches_are_refused(
+    name, gpus, batch_size, message, monkeypatch
+):
+    found = {"GPU": [Device(f"/gpu:{n}") for n in range(gpus)], "CPU": [Device("/cpu:0")]}
+    monkeypatch.setattr(tf.config, "list_logical_devices", found.get)
+    with pytest.raises(SettingsError, match=message):
+        choose_strategy(name, batch_size)
 
-    check_batch(Two(), 4)
-    with pytest.raises(SettingsError, match="batch_size 3 cannot be shared evenly by 2 devices"):
-        check_batch(Two(), 3)
-    assert strategies.devices_shown(Two()) == ", batches shared by 2 devices"
+
+@pytest.mark.parametrize(("name", "batch_size"), [("one", 4), ("auto", 4), ("auto", 3)])
+def test_without_several_devices_there_is_one(name, batch_size):
+    strategy = choose_strategy(name, batch_size)
+    assert isinstance(strategy, tf.distribute.OneDeviceStrategy)
+    assert strategies.devices_shown(strategy) == ""
+
+
+def test_auto_takes_one_gpu_where_several_could_not_share_evenly(monkeypatch):
+    found = {"GPU": [Device("/gpu:0"), Device("/gpu:1")], "CPU": [Device("/cpu:0")]}
+    monkeypatch.setattr(tf.config, "list_logical_devices", found.get)
+    assert isinstance(choose_strategy("auto", 1), tf.distribute.OneDeviceStrategy)

@@ -27,7 +27,6 @@ from tfpix2pix.training.signals import StopRequest, stop_on_signals
 from tfpix2pix.training.state import TrainState
 from tfpix2pix.training.step import TrainStep, make_train_step
 from tfpix2pix.training.strategies import (
-    check_batch,
     choose_strategy,
     devices_shown,
     give_own_noise,
@@ -146,8 +145,7 @@ def _train(
     settings = dataclasses.replace(settings, train=chosen)
     if settings.train.deterministic:
         tf.config.experimental.enable_op_determinism()
-    strategy = choose_strategy(settings.train.strategy)
-    check_batch(strategy, settings.train.batch_size)
+    strategy = choose_strategy(settings.train.strategy, settings.train.batch_size)
     with strategy.scope():
         state = TrainState(settings, total_steps, data.formats)
         execute = execution(_train_step(settings, state, data, strategy))

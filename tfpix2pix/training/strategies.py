@@ -11,18 +11,20 @@ from tfpix2pix.training.device import has_gpu
 APART = 1_000_003
 
 
-def choose_strategy(name: str) -> tf.distribute.Strategy:
+def choose_strategy(name: str, batch_size: int) -> tf.distribute.Strategy:
     """The strategy that a setting names.
 
     Args:
         name: `"one"`: the first GPU, or the CPU; `"mirrored"`: all GPUs, or all logical CPUs where
-            there is no GPU; `"auto"`: mirrored where there are several GPUs.
+            there is no GPU; `"auto"`: mirrored where there are several GPUs that share batches
+            evenly.
+        batch_size: pairs in a batch of all devices.
 
     Raises:
-        SettingsError: mirrored, with fewer than two devices.
+        SettingsError: mirrored, with fewer than two devices, or a batch that they cannot share.
     """
     gpus = [device.name for device in tf.config.list_logical_devices("GPU")]
-    if name == "one" or (name == "auto" and len(gpus) < 2):
+    if name == "one" or (name == "auto" and (len(gpus) < 2 or batch_size % len(gpus))):
         return tf.distribute.OneDeviceStrategy("/gpu:0" if has_gpu() else "/cpu:0")
     devices = gpus or [device.name for device in tf.config.list_logical_devices("CPU")]
     if len(devices) < 2:
@@ -30,21 +32,12 @@ def choose_strategy(name: str) -> tf.distribute.Strategy:
             "strategy mirrored shares each batch among the GPUs of this machine, and TensorFlow "
             f"sees {'one' if gpus else 'none'}: use auto, or one"
         )
-    return tf.distribute.MirroredStrategy(devices)
-
-
-def check_batch(strategy: tf.distribute.Strategy, batch_size: int) -> None:
-    """Refuses a batch that the devices cannot share evenly.
-
-    Raises:
-        SettingsError: with what to give instead.
-    """
-    replicas = strategy.num_replicas_in_sync
-    if batch_size % replicas:
+    if batch_size % len(devices):
         raise SettingsError(
-            f"batch_size {batch_size} cannot be shared evenly by {replicas} devices: give a "
-            f"multiple of {replicas}, or strategy one"
+            f"batch_size {batch_size} cannot be shared evenly by {len(devices)} devices: give a "
+            f"multiple of {len(devices)}, or strategy one"
         )
+    return tf.distribute.MirroredStrategy(devices)
 
 
 def devices_shown(strategy: tf.distribute.Strategy) -> str:
