@@ -12,13 +12,13 @@ from tfpix2pix.config import Settings, resolve
 from tfpix2pix.progress import Progress
 from tfpix2pix.training.checkpoints import Checkpoints
 from tfpix2pix.training.datasets import open_run_data
-from tfpix2pix.training.device import one_device_strategy
 from tfpix2pix.training.loop import execution, run_loop
 from tfpix2pix.training.reporter import Reporter
 from tfpix2pix.training.run_folder import RunFolder
 from tfpix2pix.training.signals import StopRequest
 from tfpix2pix.training.state import TrainState
 from tfpix2pix.training.step import make_train_step
+from tfpix2pix.training.strategies import choose_strategy
 
 SIZE, BASE_FILTERS = 64, 32
 STEPS = 50
@@ -44,7 +44,7 @@ def _ways(folder: Path) -> dict[str, Callable[[], None]]:
     write_jpeg_pairs(folder, SIZE, 20)
     settings = _settings(folder)
     data = open_run_data(settings.data)
-    strategy = one_device_strategy()
+    strategy = choose_strategy("one", 1)
     with strategy.scope():
         state = TrainState(settings, FOREVER)
     train_step = make_train_step(state.networks, crop_size=(SIZE, SIZE), strategy=strategy)

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfpix2pix.data.augment import Stream, center_crop, random_bits, random_crop, random_jitter
+from tfpix2pix.data.augment import (
+    Draws,
+    Stream,
+    center_crop,
+    random_bits,
+    random_crop,
+    random_jitter,
+)
 
 # Equal and even numbers of places, so that draws which wrongly share a seed go together.
 HEIGHT, WIDTH, CROP = 13, 11, (8, 6)
@@ -247,6 +254,19 @@ def test_streams_of_one_seed_have_nothing_in_common():
     assert len(set(np.concatenate(bits))) == 500 * len(bits)
     for one, other in itertools.combinations(bits, 2):
         assert abs(np.corrcoef(one, other)[0, 1]) < 0.15
+
+
+@pytest.mark.parametrize(("shape", "axis"), [([3, 2, 1], 1), ([2, 1, 1], 0)])
+def test_parts_of_a_batch_draw_what_the_whole_would(shape, axis):
+    seed = tf.constant([3, 4], tf.int64)
+    whole = [*shape]
+    whole[axis] *= 3
+    parts = [
+        random_bits(shape, Draws(seed, tf.constant(replica), 3), Stream.JITTER, batch_axis=axis)
+        for replica in range(3)
+    ]
+    bits = random_bits(whole, seed, Stream.JITTER, batch_axis=axis)
+    np.testing.assert_array_equal(np.concatenate(parts, axis), bits)
 
 
 def test_pairs_of_any_size_are_cropped_at_one_place():

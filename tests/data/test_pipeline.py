@@ -7,7 +7,9 @@ import tensorflow as tf
 from tfpix2pix.data import images
 from tfpix2pix.data.pairs import Pairs, open_pairs
 from tfpix2pix.data.pipeline import (
+    WHOLE,
     Resizing,
+    Share,
     evaluation_batches,
     fetcher,
     shuffled_index,
@@ -32,10 +34,16 @@ def order(count, epochs, seed=0):
     return np.array(list(indices.as_numpy_iterator())).reshape(epochs, count)
 
 
-def batches(count, batch_size, steps, first_step=0, seed=0):
+def batches(count, batch_size, steps, first_step=0, seed=0, share=WHOLE):
     """(inputs, targets) of every batch, as arrays."""
     dataset = training_batches(
-        numbered(count), count, batch_size=batch_size, seed=seed, first_step=first_step, steps=steps
+        numbered(count),
+        count,
+        batch_size=batch_size,
+        seed=seed,
+        first_step=first_step,
+        steps=steps,
+        share=share,
     )
     return list(dataset.as_numpy_iterator())
 
@@ -92,6 +100,27 @@ def test_a_resumed_run_continues_with_the_very_next_batch(first_step):
     assert len(rest) == 12 - first_step
     for expected, found in zip(whole[first_step:], rest, strict=True):
         np.testing.assert_array_equal(expected, found)
+
+
+@pytest.mark.parametrize(("pipelines", "replicas"), [(1, 1), (1, 2), (2, 2), (2, 4), (4, 4)])
+@pytest.mark.parametrize("first_step", [0, 3])
+def test_the_shares_of_a_batch_are_the_batch(first_step, pipelines, replicas):
+    whole = batches(5, batch_size=4, steps=6, first_step=first_step)
+    shares = [
+        batches(5, 4, 6, first_step, share=Share(pipelines, pipeline, replicas))
+        for pipeline in range(pipelines)
+    ]
+    each = replicas // pipelines
+    for number, (inputs, targets) in enumerate(whole):
+        parts = [part for share in shares for part in share[number * each : (number + 1) * each]]
+        assert [len(part) for part, _ in parts] == [4 // replicas] * replicas
+        np.testing.assert_array_equal(np.concatenate([part for part, _ in parts]), inputs)
+        np.testing.assert_array_equal(np.concatenate([part for _, part in parts]), targets)
+
+
+def test_two_workers_see_every_pair_once_an_epoch():
+    seen = [numbers(batches(12, 4, 3, share=Share(2, pipeline, 2))) for pipeline in range(2)]
+    assert sorted(seen[0] + seen[1]) == list(range(12))
 
 
 def test_batches_run_on_over_the_end_of_an_epoch():

@@ -18,10 +18,10 @@ from tfpix2pix.losses import LOSS_NAMES
 from tfpix2pix.training import run as run_module
 from tfpix2pix.training.checkpoints import load_generator, restore_exactly
 from tfpix2pix.training.datasets import open_run_data
-from tfpix2pix.training.device import one_device_strategy
 from tfpix2pix.training.run import resume, train
 from tfpix2pix.training.run_folder import RunFolder
 from tfpix2pix.training.state import TrainState
+from tfpix2pix.training.strategies import choose_strategy
 
 STEPS = 3
 EVERY = {
@@ -86,7 +86,7 @@ class FirstSteps:
     def __init__(self, settings, start):
         self.settings = settings
         self.data = open_run_data(settings.data)
-        self.strategy = one_device_strategy()
+        self.strategy = choose_strategy("one", 1)
         with self.strategy.scope():
             self.state = TrainState(settings, STEPS, self.data.formats)
         self.checkpoint = self.state.checkpoint()

@@ -186,7 +186,7 @@ def test_what_auto_came_to_is_kept_for_a_resumed_run(settings, copy, monkeypatch
     assert load_settings(copy / "config.yaml").train.jit == "off"
     monkeypatch.setattr(device, "JIT_MIN_STEPS", 3)
     monkeypatch.setattr(device, "has_gpu", lambda: True)
-    monkeypatch.setattr(run_module, "one_device_strategy", lambda: tf.distribute.get_strategy())
+    monkeypatch.setattr(run_module, "choose_strategy", lambda *given: tf.distribute.get_strategy())
     resume(copy, steps=7)
     assert "XLA off" in capsys.readouterr().err
 

@@ -271,6 +271,11 @@ class TrainSettings:
     ema_decay: float = _setting(
         0.0, "decay of the moving average of G's weights that predicts; 0: none", ge=0, lt=1
     )
+    strategy: Literal["auto", "one", "mirrored"] = _setting(
+        "auto",
+        "one: a single device; mirrored: all GPUs of this machine share each batch; auto: mirrored "
+        "where there are several",
+    )
     seed: int = _setting(0, "of weights, order, jitter and dropout", ge=0, lt=2**31)
     jit: Switch = _setting(
         "auto", "compile the step with XLA; auto: on GPUs, if the run is long enough to pay for it"

@@ -6,6 +6,7 @@ function of the seed alone, so that a resumed run draws what the uninterrupted o
 
 import enum
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import tensorflow as tf
 
@@ -21,22 +22,57 @@ class Stream(enum.IntEnum):
     POOL = 5 << 28
 
 
-def random_bits(shape: Sequence[int | tf.Tensor], seed: tf.Tensor, stream: Stream) -> tf.Tensor:
+class Draws(NamedTuple):
+    """What is drawn from, and for which part of a batch.
+
+    Attributes:
+        seed: int32 or int64 [2], the first from 0 to 2**31 - 1, the second to 2**28 - 1.
+        replica: which of the batch's equal parts this is, from 0.
+        replicas: how many parts there are.
+    """
+
+    seed: tf.Tensor
+    replica: int | tf.Tensor = 0
+    replicas: int = 1
+
+
+def as_draws(seed: tf.Tensor | Draws) -> Draws:
+    """Of a seed alone, for the whole batch."""
+    return Draws(*seed) if isinstance(seed, Draws) else Draws(tf.convert_to_tensor(seed))
+
+
+def random_bits(
+    shape: Sequence[int | tf.Tensor],
+    seed: tf.Tensor | Draws,
+    stream: Stream,
+    *,
+    batch_axis: int = 1,
+) -> tf.Tensor:
     """Draws whole numbers of 32 random bits, the same on every device, compiled or not.
 
-    XLA splits seeds and draws floats in another way than the plain kernels; these are alike.
+    XLA splits seeds and draws floats in another way than the plain kernels; these are alike. A part
+    of a batch gets what its examples would get in the whole.
 
     Args:
         shape: of the result.
-        seed: int32 or int64 [2], the first from 0 to 2**31 - 1, the second to 2**28 - 1.
+        seed: as of `Draws`, or `Draws` for a part of a batch.
         stream: draws of one seed from different streams have nothing to do with each other.
+        batch_axis: along which the examples lie, if it is a part.
 
     Returns:
         int32, uniform over all its values.
     """
-    seed = tf.convert_to_tensor(seed)
-    seed = tf.bitwise.bitwise_xor(seed, tf.constant([0, stream], seed.dtype))
-    return tf.random.stateless_uniform(shape, seed, None, None, tf.int32, alg="philox")
+    own, replica, replicas = as_draws(seed)
+    mixed = tf.bitwise.bitwise_xor(own, tf.constant([0, stream], own.dtype))
+    whole = [*shape]
+    if replicas > 1:
+        whole[batch_axis] *= replicas
+    bits = tf.random.stateless_uniform(whole, mixed, None, None, tf.int32, alg="philox")
+    if replicas == 1:
+        return bits
+    begin: list[int | tf.Tensor] = [0] * len(whole)
+    begin[batch_axis] = replica * shape[batch_axis]
+    return tf.slice(bits, begin, shape)
 
 
 def random_jitter(
@@ -44,7 +80,7 @@ def random_jitter(
     target_image: tf.Tensor,
     crop_size: tuple[int, int],
     mirror: bool,
-    seed: tf.Tensor,
+    seed: tf.Tensor | Draws,
     *,
     vertical_mirror: bool = False,
     rotate: bool = False,
@@ -94,7 +130,7 @@ def _pixel_indices(
     mirror: bool,
     vertical_mirror: bool,
     rotate: bool,
-    seed: tf.Tensor,
+    seed: tf.Tensor | Draws,
 ) -> tf.Tensor:
     """Which of the H * W pixels goes where: [B, *crop_size].
 
@@ -120,7 +156,7 @@ def _pixel_indices(
 
 
 def _symmetry(
-    batch: tf.Tensor, vertical_mirror: bool, rotate: bool, seed: tf.Tensor
+    batch: tf.Tensor, vertical_mirror: bool, rotate: bool, seed: tf.Tensor | Draws
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Who is upside down, and turned by how many quarters counterclockwise: [B, 1], or scalars."""
     upward, turns = tf.constant(False), tf.constant(0)
@@ -138,7 +174,10 @@ def _run(length: int, backwards: tf.Tensor) -> tf.Tensor:
 
 
 def random_crop(
-    input_image: tf.Tensor, target_image: tf.Tensor, crop_size: tuple[int, int], seed: tf.Tensor
+    input_image: tf.Tensor,
+    target_image: tf.Tensor,
+    crop_size: tuple[int, int],
+    seed: tf.Tensor | Draws,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Crops both images of one pair at one random place. For tf.data, where sizes may vary.
 

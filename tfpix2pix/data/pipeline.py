@@ -192,6 +192,24 @@ def shuffled_index(position: tf.Tensor, pairs: int, seed: int) -> tf.Tensor:
     )
 
 
+@dataclasses.dataclass(frozen=True)
+class Share:
+    """Which part of each batch a pipeline makes, where several devices share the batches.
+
+    Attributes:
+        pipelines: how many there are, one a worker.
+        pipeline: which of them this is, from 0.
+        replicas: devices of all workers; each gets an equal part of a batch.
+    """
+
+    pipelines: int = 1
+    pipeline: int = 0
+    replicas: int = 1
+
+
+WHOLE = Share()
+
+
 def training_batches(
     fetch: Fetch,
     pairs: int,
@@ -201,8 +219,12 @@ def training_batches(
     first_step: int,
     steps: int,
     crop_size: tuple[int, int] | None = None,
+    share: Share = WHOLE,
 ) -> tf.data.Dataset:
     """Batches for the steps `first_step` to `steps`: ([B, H, W, C], [B, H, W, C']).
+
+    Shared, all parts of a batch together hold its pairs, in its order: first those of the first
+    pipeline's devices.
 
     Args:
         fetch: from an index to its pair.
@@ -212,7 +234,10 @@ def training_batches(
         first_step, steps: the first step to make a batch for, and that to end before.
         crop_size: where pairs are of many sizes, the size that is cut from each at random, here
             and not in the compiled step, which takes but one size.
+        share: which part of the batches is made; batch_size is that of all parts together, of
+            which the replicas' number is a divisor.
     """
+    mine = batch_size // share.pipelines
 
     def fetch_at(position: tf.Tensor) -> ImagePair:
         pair = fetch(shuffled_index(position, pairs, seed))
@@ -220,9 +245,15 @@ def training_batches(
             return pair
         return random_crop(*pair, crop_size, tf.stack([tf.constant(seed, tf.int64), position]))
 
-    positions = tf.data.Dataset.range(first_step * batch_size, steps * batch_size)
-    dataset = positions.map(fetch_at, num_parallel_calls=tf.data.AUTOTUNE)
-    return dataset.batch(batch_size, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+    def position(number: tf.Tensor) -> tf.Tensor:
+        return number // mine * batch_size + share.pipeline * mine + number % mine
+
+    numbers = tf.data.Dataset.range(first_step * mine, steps * mine)
+    dataset = numbers.map(
+        lambda number: fetch_at(position(number)), num_parallel_calls=tf.data.AUTOTUNE
+    )
+    part = batch_size // share.replicas
+    return dataset.batch(part, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
 
 
 def evaluation_batches(

@@ -14,8 +14,10 @@ from tfpix2pix.data.formats import PairFormat
 from tfpix2pix.data.pair_checks import scaled_to_width
 from tfpix2pix.data.pairs import Pairs, open_splits
 from tfpix2pix.data.pipeline import (
+    WHOLE,
     Fetch,
     Resizing,
+    Share,
     evaluation_batches,
     fetcher,
     shuffled_index,
@@ -57,9 +59,9 @@ class RunData:
         return self.train.pairs.format
 
     def training_batches(
-        self, settings: TrainSettings, first_step: int, steps: int
+        self, settings: TrainSettings, first_step: int, steps: int, share: Share = WHOLE
     ) -> tf.data.Dataset:
-        """The batches of the steps from `first_step` to `steps`."""
+        """The batches of the steps from `first_step` to `steps`, or a share of each."""
         return training_batches(
             self.train.fetch,
             len(self.train.pairs),
@@ -68,6 +70,7 @@ class RunData:
             first_step=first_step,
             steps=steps,
             crop_size=self.settings.crop_size if self.settings.crops_each_pair else None,
+            share=share,
         )
 
     def broken_pair(self, settings: TrainSettings, step: int) -> UserError | None:

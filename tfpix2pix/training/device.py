@@ -1,4 +1,4 @@
-"""Where and how the step runs: the strategy, XLA, the networks' precision."""
+"""How the step runs: XLA, the networks' precision."""
 
 import contextlib
 from collections.abc import Iterator
@@ -15,11 +15,6 @@ JIT_MIN_STEPS = 5000
 def has_gpu() -> bool:
     """Whether TensorFlow can use a GPU."""
     return bool(tf.config.list_logical_devices("GPU"))
-
-
-def one_device_strategy() -> tf.distribute.Strategy:
-    """The simplest strategy: everything on the first GPU, or on the CPU."""
-    return tf.distribute.OneDeviceStrategy("/gpu:0" if has_gpu() else "/cpu:0")
 
 
 def choose_jit(jit: str, steps: int) -> tuple[bool, str]:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from tfpix2pix.data.augment import Stream, random_bits
+from tfpix2pix.data.augment import Draws, Stream, random_bits
 
 # In the order in which they are applied.
 POLICIES = ("color", "translation", "cutout")
@@ -26,7 +26,7 @@ def diff_augment(
     target_image: tf.Tensor,
     generated_image: tf.Tensor,
     policies: Sequence[str],
-    seed: tf.Tensor,
+    seed: tf.Tensor | Draws,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Changes each example at random: its input, target and generated image alike.
 

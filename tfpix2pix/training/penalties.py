@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from tfpix2pix.data.augment import Stream, random_bits
+from tfpix2pix.data.augment import Draws, Stream, random_bits
 from tfpix2pix.losses.objective import Judgement
 
 Judge = Callable[[tf.Tensor, tf.Tensor], Judgement]
@@ -25,7 +25,7 @@ class JudgedPair(NamedTuple):
 
 
 def gradient_penalty(
-    judge: Judge, real: JudgedPair, fake: JudgedPair, seed: tf.Tensor
+    judge: Judge, real: JudgedPair, fake: JudgedPair, seed: tf.Tensor | Draws
 ) -> tf.Tensor:
     """How far the critic's gradient norms are from 1: mean of (norm - 1)^2.
 
@@ -54,12 +54,12 @@ def r1_penalty(judge: Judge, real: JudgedPair) -> tf.Tensor:
     return tf.reduce_mean(_squared_gradient(judge, real))
 
 
-def mix_fraction(batch: int | tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+def mix_fraction(batch: int | tf.Tensor, seed: tf.Tensor | Draws) -> tf.Tensor:
     """How far along the line each example's point is: float32 [B, 1, 1, 1] in [0, 1].
 
     Made of bits: floats that TensorFlow draws are others under XLA.
     """
-    bits = random_bits([batch, 1, 1, 1], seed, Stream.PENALTY)
+    bits = random_bits([batch, 1, 1, 1], seed, Stream.PENALTY, batch_axis=0)
     return tf.cast(bits, tf.float32) / 2.0**32 + 0.5
 
 

@@ -6,7 +6,7 @@ Training", section 2.3, as in CycleGAN (Zhu et al. 2017, section 4): 50 images t
 
 import tensorflow as tf
 
-from tfpix2pix.data.augment import Stream, random_bits
+from tfpix2pix.data.augment import Draws, Stream, random_bits
 
 
 class ImagePool:
@@ -38,7 +38,7 @@ class ImagePool:
         return {"inputs": self._inputs, "generated": self._generated, "held": self._held}
 
     def exchange(
-        self, input_image: tf.Tensor, generated_image: tf.Tensor, seed: tf.Tensor
+        self, input_image: tf.Tensor, generated_image: tf.Tensor, seed: tf.Tensor | Draws
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Keeps some of a batch's pairs, one after the other, and gives earlier ones for them.
 

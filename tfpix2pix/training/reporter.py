@@ -127,7 +127,7 @@ class Reporter:
         figures, images_per_second = self._recorder.take()
         optimizer = self._state.networks.generator_optimizer
         self._row |= figures | {
-            "learning_rate": float(optimizer.learning_rate),
+            "learning_rate": float(tf.convert_to_tensor(optimizer.learning_rate)),
             "images_per_second": images_per_second,
         }
         losses = {name: figures[name] for name in self._objective.loss_names}

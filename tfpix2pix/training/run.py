@@ -17,7 +17,7 @@ from tfpix2pix.models.pretrained import IMAGENET
 from tfpix2pix.progress import Progress, say
 from tfpix2pix.training.checkpoints import Checkpoints
 from tfpix2pix.training.datasets import RunData, open_run_data
-from tfpix2pix.training.device import choose_jit, one_device_strategy
+from tfpix2pix.training.device import choose_jit
 from tfpix2pix.training.loop import execution, run_loop
 from tfpix2pix.training.objectives import build_objective, build_perceptual
 from tfpix2pix.training.reporter import Reporter
@@ -26,6 +26,12 @@ from tfpix2pix.training.run_folder import RunFolder
 from tfpix2pix.training.signals import StopRequest, stop_on_signals
 from tfpix2pix.training.state import TrainState
 from tfpix2pix.training.step import TrainStep, make_train_step
+from tfpix2pix.training.strategies import (
+    choose_strategy,
+    devices_shown,
+    give_own_noise,
+    share_of,
+)
 
 # Gradient norms are measured in one of so many steps, so that they cost little; see `Plan`.
 NORMS_EVERY = 10
@@ -139,7 +145,7 @@ def _train(
     settings = dataclasses.replace(settings, train=chosen)
     if settings.train.deterministic:
         tf.config.experimental.enable_op_determinism()
-    strategy = one_device_strategy()
+    strategy = choose_strategy(settings.train.strategy, settings.train.batch_size)
     with strategy.scope():
         state = TrainState(settings, total_steps, data.formats)
         execute = execution(_train_step(settings, state, data, strategy))
@@ -148,11 +154,12 @@ def _train(
         if restore:
             _say_where_it_resumes(checkpoints.restore_latest(), state.steps_done)
             _check_length(state.steps_done, total_steps)
+        give_own_noise(strategy, state.networks.generator)
         # Only now: settings that build no networks leave no run behind.
         folder.describe(settings, data.train.pairs)
         with contextlib.closing(Progress(state.steps_done, total_steps)) as progress:
             reporter = Reporter(settings, folder, state, data, checkpoints, progress)
-            reporter.describe(f"{settings.train.precision}, {shown}")
+            reporter.describe(f"{settings.train.precision}, {shown}{devices_shown(strategy)}")
             if train_on:
                 reporter.train_on()
             _run(settings, state, data, execute, strategy, total_steps, reporter, stop)
@@ -198,13 +205,17 @@ def _run(
     stop: StopRequest,
 ) -> None:
     """Trains from the step that the state is at, to the end or until asked to stop."""
-    batches = data.training_batches(settings.train, state.steps_done, total_steps)
+
+    def batches(context: tf.distribute.InputContext) -> tf.data.Dataset:
+        first, share = state.steps_done, share_of(context)
+        return data.training_batches(settings.train, first, total_steps, share)
+
     if state.steps_done == 0:
         reporter.start()
     run_loop(
         state,
         execute,
-        strategy.experimental_distribute_dataset(batches),
+        strategy.distribute_datasets_from_function(batches),
         total_steps=total_steps,
         steps_per_execution=settings.train.steps_per_execution,
         reporter=reporter,

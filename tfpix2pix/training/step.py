@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import tensorflow as tf
 
-from tfpix2pix.data.augment import random_jitter
+from tfpix2pix.data.augment import Draws, random_jitter
 from tfpix2pix.data.formats import RGB_PAIRS, PairFormat
 from tfpix2pix.data.images import to_network_range
 from tfpix2pix.losses.objective import USUAL_OBJECTIVE, Losses, Objective
@@ -85,7 +85,8 @@ def make_train_step(
         vertical_mirror=vertical_mirror,
         rotate=rotate,
     )
-    replica_step = _replica_step(networks, plan, update, formats, jitter, seed, jit)
+    replicas = strategy.num_replicas_in_sync
+    replica_step = _replica_step(networks, plan, update, formats, jitter, seed, replicas, jit)
     return _distributed_step(replica_step, networks, objective, ema_decay, strategy)
 
 
@@ -96,13 +97,16 @@ def _replica_step(
     formats: PairFormat,
     jitter: Jitter,
     seed: int,
+    replicas: int,
     jit: bool,
-) -> TrainStep:
+) -> Callable[..., Losses]:
     update_networks = UPDATES[update] if plan.objective.has_discriminator else generator_update
 
     @tf.function(jit_compile=jit)
-    def replica_step(batch: tuple[tf.Tensor, tf.Tensor], step: tf.Tensor) -> Losses:
-        draws = tf.stack([tf.constant(seed, tf.int64), step])
+    def replica_step(
+        batch: tuple[tf.Tensor, tf.Tensor], step: tf.Tensor, replica: tf.Tensor
+    ) -> Losses:
+        draws = Draws(tf.stack([tf.constant(seed, tf.int64), step]), replica, replicas)
         # On the device: crop, mirror, rotate, scale.
         input_image, target_image = jitter(*batch, seed=draws)
         return update_networks(
@@ -117,17 +121,21 @@ def _replica_step(
 
 
 def _distributed_step(
-    replica_step: TrainStep,
+    replica_step: Callable[..., Losses],
     networks: Networks,
     objective: Objective,
     ema_decay: float,
     strategy: tf.distribute.Strategy,
 ) -> TrainStep:
     """The step on all replicas: their figures' means, and the average of the new weights."""
+    # Handed over: a replica's step, traced once, is the same function in all of them.
+    replica = strategy.experimental_distribute_values_from_function(
+        lambda context: tf.constant(context.replica_id_in_sync_group)
+    )
 
     @tf.function
     def distributed_step(batch: tuple[Any, Any], step: tf.Tensor) -> Losses:
-        losses = strategy.run(replica_step, args=(batch, step))
+        losses = strategy.run(replica_step, args=(batch, step, replica))
         if ema_decay:
             update_average(strategy, networks.generator, networks.average, ema_decay)
         return {

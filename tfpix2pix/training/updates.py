@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from tfpix2pix.data.augment import Draws, as_draws
 from tfpix2pix.losses.objective import (
     USUAL_OBJECTIVE,
     Evidence,
@@ -62,7 +63,7 @@ def simultaneous_update(
     networks: Networks,
     input_image: tf.Tensor,
     target_image: tf.Tensor,
-    draws: tf.Tensor,
+    draws: tf.Tensor | Draws,
     plan: Plan = USUAL_PLAN,
 ) -> Losses:
     """Updates both networks from one snapshot.
@@ -106,7 +107,7 @@ def alternating_update(
     networks: Networks,
     input_image: tf.Tensor,
     target_image: tf.Tensor,
-    draws: tf.Tensor,
+    draws: tf.Tensor | Draws,
     plan: Plan = USUAL_PLAN,
 ) -> Losses:
     """Updates D first, then G against the new D (paper, section 3.3); otherwise as above."""
@@ -129,7 +130,7 @@ def generator_update(
     networks: Networks,
     input_image: tf.Tensor,
     target_image: tf.Tensor,
-    draws: tf.Tensor,
+    draws: tf.Tensor | Draws,
     plan: Plan,
 ) -> Losses:
     """Updates G alone, by an objective without a discriminator; otherwise as above."""
@@ -145,23 +146,25 @@ UPDATES = {"simultaneous": simultaneous_update, "alternating": alternating_updat
 
 
 def _step_generator(
-    networks: Networks, plan: Plan, tape: tf.GradientTape, losses: Losses, draws: tf.Tensor
+    networks: Networks, plan: Plan, tape: tf.GradientTape, losses: Losses, draws: tf.Tensor | Draws
 ) -> Losses:
     gradients = networks.generator_gradients(tape, losses["generator_loss"], plan.loss_scale)
     networks.generator_optimizer.apply(gradients.values)
     return {"generator_gradient_norm": _norm(gradients, plan, draws)}
 
 
-def _norm(gradients: Gradients, plan: Plan, draws: tf.Tensor) -> tf.Tensor:
+def _norm(gradients: Gradients, plan: Plan, draws: tf.Tensor | Draws) -> tf.Tensor:
     """The gradients' norm, in the steps that measure it; the second of the draws is the step."""
     return tf.cond(
-        tf.equal((draws[1] + 1) % plan.norms_every, 0),
+        tf.equal((as_draws(draws).seed[1] + 1) % plan.norms_every, 0),
         gradients.norm,
         lambda: tf.constant(float("nan")),
     )
 
 
-def _update_discriminator(networks: Networks, plan: Plan, shown: Shown, draws: tf.Tensor) -> Losses:
+def _update_discriminator(
+    networks: Networks, plan: Plan, shown: Shown, draws: tf.Tensor | Draws
+) -> Losses:
     with tf.GradientTape() as tape:
         real, fake = networks.judge(*shown.real), networks.judge(*shown.learned_fake)
         losses = _discriminator_losses(networks, plan.objective, shown, real, fake, draws)
@@ -177,7 +180,7 @@ def _show(
     input_image: tf.Tensor,
     target_image: tf.Tensor,
     generated_image: tf.Tensor,
-    draws: tf.Tensor,
+    draws: tf.Tensor | Draws,
 ) -> Shown:
     """Augments what D is to see, and sends what it learns from through the pool."""
 
@@ -204,7 +207,7 @@ def _discriminator_losses(
     shown: Shown,
     real: Judgement,
     fake: Judgement,
-    draws: tf.Tensor,
+    draws: tf.Tensor | Draws,
 ) -> Losses:
     penalties: dict[str, Any] = {}
     if objective.has_gradient_penalty:
