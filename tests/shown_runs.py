@@ -33,6 +33,7 @@ SMALL = {
     "(256, 256)": "(32, 32)",
     "image_size=256": "image_size=32, base_filters=2",
     "80_000": "2",
+    'input("until Enter is pressed ")': "pass",
 }
 
 INSTALLS = "tests/slow/test_install.py installs what is built; extras: tests/test_readme.py"

@@ -186,7 +186,7 @@ def test_every_format_is_measured_and_told(tmp_path, monkeypatch):
         name: Measurement([0.002, 0.004, 0.003], 1.0, 2.0, 0.5) for name in tasks
     })  # fmt: skip
     rows = formats.measure_formats(1)
-    quantized = {f"litert {name}" for name in ("float16", "int8", "int8_full")}
+    quantized = {f"litert {name}" for name in ("float16", "int8", "int8_full")} | {"onnx float16"}
     assert {row.name for row in rows} == {"savedmodel", "keras", "litert", "onnx", "openvino"} | (
         quantized
     )

@@ -27,8 +27,8 @@ class LocalServer:
 
     Attributes:
         program: what answers: `"tensorflow_model_server"` or `"stand-in"`.
-        rest: http://127.0.0.1:PORT/v1/models/NAME
-        grpc: grpc://127.0.0.1:PORT/NAME
+        rest: `http://127.0.0.1:PORT/v1/models/NAME`
+        grpc: `grpc://127.0.0.1:PORT/NAME`
     """
 
     def __init__(self, program: str, rest: str, grpc: str, running: contextlib.ExitStack):
