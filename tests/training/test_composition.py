@@ -32,7 +32,7 @@ NOT_DRAWN = {
     "data", "data_dir", "manual_dir", "input_feature", "target_feature", "layout", "split",
     "on_bad", "value_range", "target_value_range", "input_encoding", "target_encoding", "palette",
     "vgg_weights", "epochs", "sample_every", "validate_every", "best_metric", "patience",
-    "steps_per_execution", "deterministic",
+    "steps_per_execution", "deterministic", "strategy",
 }  # fmt: skip
 
 
