@@ -6,8 +6,8 @@ BIN = $(VENV)/bin
 .PHONY: demo install test test-slow test-browser test-real check check-colab lint format types benchmark docs build serve clean
 
 demo: $(VENV)/installed
+	@echo "For the shell to find the commands below, type first: . $(BIN)/activate"
 	$(BIN)/tfpix2pix-train
-	@echo "For the shell to find these commands, type first: . $(BIN)/activate"
 
 install: $(VENV)/installed-test
 

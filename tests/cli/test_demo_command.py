@@ -92,6 +92,9 @@ def test_without_an_argument_it_takes_the_last_demo_that_is_trained(tmp_path, mo
         folder = RunFolder(tmp_path / "runs" / name)
         write_atomically(folder.config, dump_settings(resolve("demo")))
         pretend_checkpoints(folder, 5)
+    own = RunFolder(tmp_path / "runs" / "demo-11")
+    write_atomically(own.config, dump_settings(resolve("demo", flags={"data": "my_pairs"})))
+    pretend_checkpoints(own, 5)
     (tmp_path / "runs" / "demo-12").mkdir()
     assert str(demo_subjects.find_demo_run()) == "runs/demo-10"
 

@@ -16,6 +16,7 @@ from tfpix2pix.cli.parsing import Parser, add_checkpoint_flag, count, seed
 from tfpix2pix.cli.quiet import tensorflow_imported_quietly
 from tfpix2pix.cli.runs import FLAGS_OF_RUNS
 from tfpix2pix.errors import UserError
+from tfpix2pix.progress import say
 
 if TYPE_CHECKING:
     from tfpix2pix.demo.subject import Subject
@@ -84,6 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
     _check_address(arguments.host, arguments.port)
     if arguments.run_dir is None:
         arguments.run_dir = find_demo_run()
+        say(f"no run is named: taking {arguments.run_dir}")
     with _stopped_by_sigterm(), tempfile.TemporaryDirectory(prefix="tfpix2pix-demo-") as folder:
         subject = load_subject(arguments, Path(folder))
         _serve(arguments, subject, Path(folder))

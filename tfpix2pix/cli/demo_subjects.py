@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 
 
 def find_demo_run() -> Path:
-    """The last run that was trained as `make demo` does, and has a checkpoint.
+    """The last run of drawn facades that was trained as `make demo` does, and has a checkpoint.
 
     Raises:
         SettingsError: there is none.
     """
+    from tfpix2pix.data.sources import DRAWN_FACADES
     from tfpix2pix.training.kept import find_checkpoint
     from tfpix2pix.training.run_folder import RunFolder
 
@@ -28,8 +29,11 @@ def find_demo_run() -> Path:
     found = [path for path in RUNS.glob(f"{prefix}*") if path.name[len(prefix) :].isdecimal()]
     for path in sorted(found, key=lambda path: int(path.name[len(prefix) :]), reverse=True):
         with contextlib.suppress(UserError):
-            find_checkpoint(RunFolder(path).checkpoints, "latest")
-            return path
+            folder = RunFolder(path)
+            find_checkpoint(folder.checkpoints, "latest")
+            # Runs on pairs of one's own may be called so too.
+            if folder.settings().data.data == DRAWN_FACADES:
+                return path
     raise SettingsError(
         f"there is no trained {RUNS}/{prefix}N here: name a run folder or an export, or train one "
         "in minutes with tfpix2pix-train"

@@ -147,7 +147,9 @@ class Reporter:
         shown, place = describe_validation(self.validation), _place(standing)
         self._progress.say(f"step {self._step}: validation {shown}{place}")
         metric = self._settings.best_metric
-        self._progress.validation(f"{metric} {self.validation[metric]:.4g}{place}")
+        self._progress.validation(
+            f"{metric} {self.validation[metric]:.4g} at step {self._step}{place}"
+        )
 
     def _write_row(self) -> None:
         """Writes the row, if there is something in it."""

@@ -69,6 +69,11 @@ class Examination:
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def has_tensorflow(self) -> bool:
+        """Whether TensorFlow could be asked."""
+        return any(found.name == "tensorflow" and found.importable for found in self.needed)
+
 
 def examine() -> Examination:
     """Looks at everything; takes as long as TensorFlow takes to be imported."""

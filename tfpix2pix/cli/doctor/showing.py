@@ -32,14 +32,19 @@ def lines(examination: Examination) -> Iterator[str]:
 def _machine(examination: Examination) -> Iterator[str]:
     units = ", ".join(examination.vector_units) or "not known"
     memory = "not known" if examination.memory_gib is None else f"{examination.memory_gib} GiB"
-    built = f"for CUDA {examination.cuda}" if examination.cuda else "without CUDA"
     yield f"tfpix2pix      {examination.tfpix2pix}"
     yield f"Python         {examination.python} ({examination.executable})"
     yield f"platform       {examination.platform}"
     yield f"CPU            {examination.cores} usable cores; vector units {units}"
     yield f"memory         {memory}"
-    yield f"GPUs           {', '.join(examination.gpus) or 'none'} (TensorFlow is built {built})"
-    yield f"XLA            {'yes' if examination.xla else 'no'}"
+    if examination.has_tensorflow:
+        built = f"for CUDA {examination.cuda}" if examination.cuda else "without CUDA"
+        gpus = ", ".join(examination.gpus) or "none"
+        yield f"GPUs           {gpus} (TensorFlow is built {built})"
+        yield f"XLA            {'yes' if examination.xla else 'no'}"
+    else:
+        yield "GPUs           not known without TensorFlow"
+        yield "XLA            not known without TensorFlow"
 
 
 def _dependency(dependency: Dependency) -> str:
