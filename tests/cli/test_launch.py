@@ -83,7 +83,8 @@ def launched(tmp_path_factory, module_pairs_folder):
     for process in started:
         if process.poll() is None:
             process.terminate()
-        process.communicate()
+            process.wait()
+        process.stderr.close()
 
 
 def finished(start):
