@@ -42,6 +42,7 @@ BEAM = "tests/slow/test_beam.py runs the pipeline, in an environment that it mak
 COMPLETES = "tests/cli/test_completion.py has the shells load it"
 CONTAINERS = "docker or a cluster; tests/test_deploy.py reads their files"
 SERVES = "until it is stopped; tests/cli/test_demo_command.py and those in a browser serve it"
+LAUNCHES = "tests/cli/test_launch.py starts workers"
 OTHERS = "another program, which the package neither has nor needs"
 MEASURES = "minutes; tests/test_benchmarks.py runs the measurements in small"
 TESTS = "tests themselves"
@@ -75,6 +76,7 @@ NOT_RUN = {
     "make check-colab": MAKES,
     "make check-colab PYTHON=python3.13": MAKES,
     "tfpix2pix demo RUN": SERVES,
+    "tfpix2pix launch --workers 2 -- --data PATH --run-dir RUN --batch-size 4": LAUNCHES,
     "tfpix2pix --print-completion bash > "
     "~/.local/share/bash-completion/completions/tfpix2pix": COMPLETES,
     "tfpix2pix --print-completion zsh > FOLDER/_tfpix2pix": COMPLETES,

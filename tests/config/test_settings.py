@@ -92,7 +92,7 @@ OTHER_VALUES = {
     "diff_augment": ("color,cutout", ("color", "cutout")),
     "update": ("alternating", "alternating"),
     "ema_decay": ("0.999", 0.999),
-    "strategy": ("mirrored", "mirrored"),
+    "strategy": ("multiworker", "multiworker"),
     "seed": ("2147483647", 2147483647),
     "jit": ("on", "on"),
     "precision": ("mixed_bfloat16", "mixed_bfloat16"),

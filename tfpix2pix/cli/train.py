@@ -13,6 +13,7 @@ from tfpix2pix.config.loading import SECTION_OF
 from tfpix2pix.errors import SettingsError
 
 if TYPE_CHECKING:
+    from tfpix2pix.training.cluster import Cluster
     from tfpix2pix.training.result import TrainResult
     from tfpix2pix.training.run_folder import RunFolder
 
@@ -65,10 +66,14 @@ def run(arguments: argparse.Namespace) -> int:
     if settings.train.steps is None and settings.train.epochs is None:
         raise SettingsError("how long to train? Give --steps or --epochs")
     from tfpix2pix.data.sources import check_source
+    from tfpix2pix.training.cluster import joined
     from tfpix2pix.training.run_folder import RunFolder, claim_run_folder
 
     check_source(settings.data)
-    if arguments.run_dir is not None:
+    cluster = joined(settings.train.strategy)
+    if cluster is not None and arguments.run_dir is None:
+        raise SettingsError("several workers need --run-dir: one folder that all of them reach")
+    if arguments.run_dir is not None and (cluster is None or cluster.is_chief):
         RunFolder(arguments.run_dir).check_free()
     with tensorflow_imported_quietly():
         from tfpix2pix.training.run import train
@@ -76,8 +81,9 @@ def run(arguments: argparse.Namespace) -> int:
     name = preset or arguments.config.stem
     run_dir = arguments.run_dir or claim_run_folder(RUNS, name).path
     origin = f"preset {preset}" if preset else str(arguments.config)
-    print(f"run folder {run_dir}, {origin}", flush=True)
-    return _conclude(train(settings, run_dir))
+    if cluster is None or cluster.is_chief:
+        print(f"run folder {run_dir}, {origin}", flush=True)
+    return _conclude(train(settings, run_dir), cluster)
 
 
 def _resume(arguments: argparse.Namespace) -> int:
@@ -92,11 +98,13 @@ def _resume(arguments: argparse.Namespace) -> int:
     _refuse_others(arguments, given, RESUMABLE, "only --steps can, to train longer")
     # Checked like any setting, before the slow import.
     steps = resolve(flags=given).train.steps
-    folder.settings()
+    from tfpix2pix.training.cluster import joined
+
+    cluster = joined(folder.settings().train.strategy)
     with tensorflow_imported_quietly():
         from tfpix2pix.training.run import resume
 
-    return _conclude(resume(arguments.run_dir, steps=steps))
+    return _conclude(resume(arguments.run_dir, steps=steps), cluster)
 
 
 def _begin(arguments: argparse.Namespace, folder: "RunFolder", given: dict[str, Any]) -> int:
@@ -110,10 +118,13 @@ def _begin(arguments: argparse.Namespace, folder: "RunFolder", given: dict[str, 
     if settings.train.steps is None and settings.train.epochs is None:
         raise SettingsError("how long to train? Give --steps or --epochs")
     check_source(settings.data)
+    from tfpix2pix.training.cluster import joined
+
+    cluster = joined(settings.train.strategy)
     with tensorflow_imported_quietly():
         from tfpix2pix.training.run import resume
 
-    return _conclude(resume(arguments.run_dir, changes=given))
+    return _conclude(resume(arguments.run_dir, changes=given), cluster)
 
 
 def _refuse_others(
@@ -128,8 +139,10 @@ def _refuse_others(
         )
 
 
-def _conclude(result: "TrainResult") -> int:
-    """Says how the run ended, where things are and what to do next."""
+def _conclude(result: "TrainResult", cluster: "Cluster | None") -> int:
+    """Says how the run ended, where things are and what to do next; of several workers one does."""
+    if cluster is not None and not cluster.is_chief:
+        return 0 if result.stopped_by is None else 128 + result.stopped_by
     from tfpix2pix.evaluation.validation import describe_baseline, describe_validation
 
     run_dir = shlex.quote(str(result.run_dir))

@@ -109,6 +109,7 @@ def run_loop(
     steps_per_execution: int = 1,
     reporter: Observer,
     stop: StopRequest,
+    agree: Callable[[int], int] = lambda number: number,
 ) -> None:
     """Trains until `total_steps`, until the reporter ends the run, or until asked to stop.
 
@@ -122,15 +123,19 @@ def run_loop(
         reporter: told of the steps; it logs, validates, draws and checkpoints when due, and may
             end the run early.
         stop: looked at after each execution.
+        agree: gives the largest of all workers' numbers, so that all stop at the same step.
     """
     iterator = iter(batches)
     step = state.steps_done
     mark = time.perf_counter()
-    while step < total_steps and not reporter.ends_early and stop.signal is None:
+    goes_on = not reporter.ends_early and stop.signal is None
+    while step < total_steps and goes_on:
         count = min(steps_per_execution, reporter.steps_until_due(step), total_steps - step)
         # As tensors: of Python numbers, TensorFlow would trace a new graph for each value.
         losses = execute(iterator, tf.constant(step, tf.int64), tf.constant(count))
         step += count
         state.step.assign(step)
         reporter.after_steps(step, losses, time.perf_counter() - mark, last=step == total_steps)
+        stop.signal = agree(stop.signal or 0) or None
+        goes_on = not reporter.ends_early and stop.signal is None
         mark = time.perf_counter()

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import math
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -27,11 +28,14 @@ from tfpix2pix.training.signals import StopRequest, stop_on_signals
 from tfpix2pix.training.state import TrainState
 from tfpix2pix.training.step import TrainStep, make_train_step
 from tfpix2pix.training.strategies import (
+    agreed,
     choose_strategy,
     devices_shown,
     give_own_noise,
+    has_workers,
     share_of,
 )
+from tfpix2pix.training.workers import GONE, folder_to_write, in_turn, naming_lost_workers
 
 # Gradient norms are measured in one of so many steps, so that they cost little; see `Plan`.
 NORMS_EVERY = 10
@@ -47,9 +51,14 @@ def train(settings: Settings, run_dir: str | Path) -> TrainResult:
     if not settings.data.takes_size_from_pairs:
         check_image_size(settings.model, settings.data.crop_size)
     folder = RunFolder(Path(run_dir))
-    with folder.locked():
-        folder.check_free()
-        return _train(settings, folder, open_run_data(settings.data), restore=False)
+    # Several workers' comes before all else of TensorFlow.
+    strategy = choose_strategy(settings.train.strategy, settings.train.batch_size)
+    with (
+        naming_lost_workers(strategy, folder.path),
+        folder_to_write(strategy, folder, resumes=False) as own,
+    ):
+        data = in_turn(strategy, lambda: open_run_data(settings.data))
+        return _train(settings, own, data, strategy, restore=False)
 
 
 def resume(
@@ -75,9 +84,13 @@ def resume(
     if steps is not None:
         length = dataclasses.replace(settings.train, steps=steps, epochs=None)
         settings = dataclasses.replace(settings, train=length)
-    with folder.locked():
-        data = open_run_data(settings.data)
-        return _train(settings, folder, data, restore=True, train_on=steps is not None)
+    strategy = choose_strategy(settings.train.strategy, settings.train.batch_size)
+    with (
+        naming_lost_workers(strategy, folder.path),
+        folder_to_write(strategy, folder, resumes=True) as own,
+    ):
+        data = in_turn(strategy, lambda: open_run_data(settings.data))
+        return _train(settings, own, data, strategy, restore=True, train_on=steps is not None)
 
 
 def run_length(settings: TrainSettings, pairs: int) -> int:
@@ -129,6 +142,7 @@ def _train(
     settings: Settings,
     folder: RunFolder,
     data: RunData,
+    strategy: tf.distribute.Strategy,
     *,
     restore: bool,
     train_on: bool = False,
@@ -145,12 +159,11 @@ def _train(
     settings = dataclasses.replace(settings, train=chosen)
     if settings.train.deterministic:
         tf.config.experimental.enable_op_determinism()
-    strategy = choose_strategy(settings.train.strategy, settings.train.batch_size)
     with strategy.scope():
         state = TrainState(settings, total_steps, data.formats)
         execute = execution(_train_step(settings, state, data, strategy))
     checkpoints = Checkpoints(state, folder.checkpoints, settings.train.keep_checkpoints)
-    with _naming_broken_pairs(data, settings.train, state), stop_on_signals() as stop:
+    with _naming_broken_pairs(data, settings.train, state, strategy), stop_on_signals() as stop:
         if restore:
             _say_where_it_resumes(checkpoints.restore_latest(), state.steps_done)
             _check_length(state.steps_done, total_steps)
@@ -220,6 +233,7 @@ def _run(
         steps_per_execution=settings.train.steps_per_execution,
         reporter=reporter,
         stop=stop,
+        agree=functools.partial(agreed, strategy),
     )
     if stop.signal is not None:
         reporter.save_checkpoint()
@@ -227,7 +241,7 @@ def _run(
 
 @contextlib.contextmanager
 def _naming_broken_pairs(
-    data: RunData, settings: TrainSettings, state: TrainState
+    data: RunData, settings: TrainSettings, state: TrainState, strategy: tf.distribute.Strategy
 ) -> Iterator[None]:
     """Sets too large to keep in memory are decoded on the way: names the file that cannot be."""
     try:
@@ -237,6 +251,8 @@ def _naming_broken_pairs(
             "out of memory: use a smaller batch_size, crop_size or base_filters"
         ) from error
     except tf.errors.OpError as error:
+        if isinstance(error, GONE) and has_workers(strategy):
+            raise
         raise (data.broken_pair(settings, state.steps_done) or error) from error
 
 

@@ -16,6 +16,7 @@ from tfpix2pix.losses.objective import USUAL_OBJECTIVE, Losses, Objective
 from tfpix2pix.training.averaging import update_average
 from tfpix2pix.training.networks import Networks
 from tfpix2pix.training.pool import ImagePool
+from tfpix2pix.training.strategies import replica_numbers
 from tfpix2pix.training.updates import UPDATES, PerceptualLoss, Plan, generator_update
 
 TrainStep = Callable[[tuple[Any, Any], Any], Losses]
@@ -129,9 +130,7 @@ def _distributed_step(
 ) -> TrainStep:
     """The step on all replicas: their figures' means, and the average of the new weights."""
     # Handed over: a replica's step, traced once, is the same function in all of them.
-    replica = strategy.experimental_distribute_values_from_function(
-        lambda context: tf.constant(context.replica_id_in_sync_group)
-    )
+    replica = replica_numbers(strategy)
 
     @tf.function
     def distributed_step(batch: tuple[Any, Any], step: tf.Tensor) -> Losses:

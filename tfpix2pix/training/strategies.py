@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from tfpix2pix.data.pipeline import Share
 from tfpix2pix.errors import SettingsError
+from tfpix2pix.training.cluster import VARIABLE, joined
 from tfpix2pix.training.device import has_gpu
 
 # By which the seeds of replicas' dropout differ: a prime, so that they meet in no few steps.
@@ -12,17 +13,24 @@ APART = 1_000_003
 
 
 def choose_strategy(name: str, batch_size: int) -> tf.distribute.Strategy:
-    """The strategy that a setting names.
+    """The strategy that a setting names; several workers' comes before all else of TensorFlow.
 
     Args:
         name: `"one"`: the first GPU, or the CPU; `"mirrored"`: all GPUs, or all logical CPUs where
-            there is no GPU; `"auto"`: mirrored where there are several GPUs that share batches
-            evenly.
+            there is no GPU; `"multiworker"`: those of all workers; `"auto"`: multiworker where
+            TF_CONFIG names several, mirrored where several GPUs share batches evenly, else one.
         batch_size: pairs in a batch of all devices.
 
     Raises:
-        SettingsError: mirrored, with fewer than two devices, or a batch that they cannot share.
+        SettingsError: there are no such devices or workers, or they cannot share the batch.
     """
+    if joined(name) is not None:
+        return _shared(tf.distribute.MultiWorkerMirroredStrategy(), batch_size)
+    if name == "multiworker":
+        raise SettingsError(
+            f"strategy multiworker needs several workers, which {VARIABLE} names: start them with "
+            "tfpix2pix launch, or use auto"
+        )
     gpus = [device.name for device in tf.config.list_logical_devices("GPU")]
     if name == "one" or (name == "auto" and (len(gpus) < 2 or batch_size % len(gpus))):
         return tf.distribute.OneDeviceStrategy("/gpu:0" if has_gpu() else "/cpu:0")
@@ -32,12 +40,17 @@ def choose_strategy(name: str, batch_size: int) -> tf.distribute.Strategy:
             "strategy mirrored shares each batch among the GPUs of this machine, and TensorFlow "
             f"sees {'one' if gpus else 'none'}: use auto, or one"
         )
-    if batch_size % len(devices):
+    return _shared(tf.distribute.MirroredStrategy(devices), batch_size)
+
+
+def _shared(strategy: tf.distribute.Strategy, batch_size: int) -> tf.distribute.Strategy:
+    replicas = strategy.num_replicas_in_sync
+    if batch_size % replicas:
         raise SettingsError(
-            f"batch_size {batch_size} cannot be shared evenly by {len(devices)} devices: give a "
-            f"multiple of {len(devices)}, or strategy one"
+            f"batch_size {batch_size} cannot be shared evenly by {replicas} devices: give a "
+            f"multiple of {replicas}, or strategy one"
         )
-    return tf.distribute.MirroredStrategy(devices)
+    return strategy
 
 
 def devices_shown(strategy: tf.distribute.Strategy) -> str:
@@ -53,6 +66,13 @@ def share_of(context: tf.distribute.InputContext) -> Share:
     )
 
 
+def replica_numbers(strategy: tf.distribute.Strategy) -> tf.Tensor:
+    """The number of each replica, in all workers: a value for each, as `strategy.run` takes it."""
+    return strategy.experimental_distribute_values_from_function(
+        lambda context: tf.constant(context.replica_id_in_sync_group)
+    )
+
+
 def give_own_noise(strategy: tf.distribute.Strategy, model: keras.Model) -> None:
     """Has each replica's dropout draw masks of its own, which otherwise are the same in all.
 
@@ -60,9 +80,28 @@ def give_own_noise(strategy: tf.distribute.Strategy, model: keras.Model) -> None
     """
     if strategy.num_replicas_in_sync == 1:
         return
+    numbers = strategy.experimental_local_results(replica_numbers(strategy))
     for layer in model.layers:
         if isinstance(layer, keras.layers.Dropout) and layer.rate > 0:
             states = strategy.experimental_local_results(layer.seed_generator.state.value)
             seed, used = states[0].numpy()
-            for replica, own in enumerate(states):
-                own.assign([seed + APART * replica, used])
+            for number, own in zip(numbers, states, strict=True):
+                own.assign([seed + APART * int(number), used])
+
+
+def has_workers(strategy: tf.distribute.Strategy) -> bool:
+    """Whether it is one of several workers'."""
+    return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
+
+
+def agreed(strategy: tf.distribute.Strategy, number: int) -> int:
+    """The largest of all workers' numbers; waits until all have said theirs."""
+    if not has_workers(strategy):
+        return number
+    values = strategy.experimental_distribute_values_from_function(
+        lambda context: tf.one_hot(
+            context.replica_id_in_sync_group, strategy.num_replicas_in_sync, float(number), 0.0
+        )
+    )
+    everyone = strategy.reduce(tf.distribute.ReduceOp.SUM, values, axis=None)
+    return int(tf.reduce_max(everyone))

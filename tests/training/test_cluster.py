@@ -1,0 +1,70 @@
+"""TF_CONFIG, as every launcher writes it."""
+
+import json
+
+import pytest
+
+from tfpix2pix.errors import SettingsError
+from tfpix2pix.training import strategies
+from tfpix2pix.training.cluster import VARIABLE, Cluster, cluster_of, joined
+from tfpix2pix.training.strategies import choose_strategy
+
+PLACES = ["a:1", "b:2"]
+
+
+def environment(cluster, kind="worker", index=0):
+    return {VARIABLE: json.dumps({"cluster": cluster, "task": {"type": kind, "index": index}})}
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, None),
+        ({VARIABLE: ""}, None),
+        (environment({"worker": ["a:1"]}), None),
+        (environment({"worker": PLACES}), Cluster(("a:1", "b:2"), 0)),
+        (environment({"worker": PLACES}, index=1), Cluster(("a:1", "b:2"), 1)),
+        # As Kubeflow writes it: the chief has a type of its own, and comes first.
+        (environment({"chief": ["c:0"], "worker": PLACES}, "chief"), Cluster(("c:0", *PLACES), 0)),
+        (environment({"chief": ["c:0"], "worker": PLACES}, index=1), Cluster(("c:0", *PLACES), 2)),
+        # An index may be text.
+        (environment({"worker": PLACES}, index="1"), Cluster(("a:1", "b:2"), 1)),
+    ],
+)
+def test_the_cluster_is_read(given, expected):
+    assert cluster_of(given) == expected
+    if expected is not None:
+        assert cluster_of(given).is_chief == (expected.index == 0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no JSON",
+        "[]",
+        "{}",
+        '{"cluster": {"worker": 3}, "task": {"type": "worker", "index": 0}}',
+        '{"cluster": {"worker": ["a:1", "b:2"]}}',
+        '{"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": "worker", "index": 2}}',
+        '{"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": "ps", "index": 0}}',
+        '{"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": "worker", "index": "x"}}',
+    ],
+)
+def test_what_cannot_be_used_is_refused(text):
+    with pytest.raises(SettingsError, match="TF_CONFIG cannot be used: expected"):
+        cluster_of({VARIABLE: text})
+
+
+@pytest.mark.parametrize(
+    ("strategy", "joins"), [("auto", True), ("multiworker", True), ("one", False)]
+)
+def test_a_run_joins_the_cluster_unless_it_says_otherwise(strategy, joins, monkeypatch):
+    monkeypatch.setenv(VARIABLE, environment({"worker": PLACES})[VARIABLE])
+    assert (joined(strategy) is not None) == joins
+
+
+def test_several_workers_need_a_cluster(monkeypatch):
+    monkeypatch.delenv(VARIABLE, raising=False)
+    with pytest.raises(SettingsError, match="needs several workers, which TF_CONFIG names"):
+        choose_strategy("multiworker", 4)
+    assert strategies.agreed(choose_strategy("auto", 4), 15) == 15
