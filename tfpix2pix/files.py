@@ -17,6 +17,16 @@ from tfpix2pix.errors import UserError
 PARTIAL = ".partial-"
 
 
+def check_new(output: Path) -> None:
+    """Refuses a file or folder to be that is there.
+
+    Raises:
+        UserError: it is.
+    """
+    if output.exists():
+        raise UserError(f"{output} is there already: choose another --output")
+
+
 def write_atomically(path: Path, content: bytes | str) -> None:
     """Writes `content` (text as UTF-8) to `path`, making its folder if need be.
 

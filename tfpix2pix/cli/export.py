@@ -14,6 +14,7 @@ from tfpix2pix.cli.serving_flags import SERVING_FLAGS, add_serving_flags, servin
 from tfpix2pix.cli.web_flags import WEB_FLAGS, add_web_flags
 from tfpix2pix.errors import SettingsError
 from tfpix2pix.export.formats import NETWORK_FORMATS, QUANTIZATIONS
+from tfpix2pix.files import check_new
 
 if TYPE_CHECKING:
     from tfpix2pix.export.checking import Exported
@@ -186,6 +187,7 @@ def _export_network(arguments: argparse.Namespace) -> None:
 
     chosen = NETWORK_FORMATS[arguments.format]
     require(chosen.modules, arguments.format, f"--format {arguments.format}")
+    check_new(arguments.output)
     # Converters write what they do to stderr, dozens of lines.
     with tensorflow_imported_quietly():
         from tfpix2pix.export.exporting import CALIBRATION_IMAGES, export_network
@@ -208,6 +210,7 @@ def _export_web(arguments: argparse.Namespace) -> None:
     from tfpix2pix.inference.runtimes import require
 
     require(NETWORK_FORMATS["onnx"].modules, "web", "--format web")
+    check_new(arguments.output)
     with tensorflow_imported_quietly():
         from tfpix2pix.demo.web.writing import export_web
 

@@ -17,7 +17,7 @@ from tfpix2pix.export.describing import describe_run
 from tfpix2pix.export.description import FILE_NAME
 from tfpix2pix.export.formats import NETWORK_FORMATS, QUANTIZATIONS
 from tfpix2pix.export.samples import CheckData, Samples, calibration_images, find_check_data
-from tfpix2pix.files import folder_written_atomically
+from tfpix2pix.files import check_new, folder_written_atomically
 from tfpix2pix.inference.runtimes import load_network, require
 from tfpix2pix.training.checkpoints import load_generator
 from tfpix2pix.training.kept import find_step
@@ -60,8 +60,7 @@ def export_network(
     """
     output, chosen = Path(output), NETWORK_FORMATS[format_name]
     require(chosen.modules, format_name, f"--format {format_name}")
-    if output.exists():
-        raise UserError(f"{output} is there already: choose another --output")
+    check_new(output)
     folder = RunFolder(Path(run_dir))
     settings = folder.settings({} if data is None else {"data": data})
     step = find_step(folder.checkpoints, checkpoint)

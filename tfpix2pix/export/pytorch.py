@@ -11,7 +11,7 @@ import tensorflow as tf
 from tfpix2pix.config import ModelSettings, Settings
 from tfpix2pix.data.formats import PairFormat
 from tfpix2pix.errors import UserError
-from tfpix2pix.files import files_written_together
+from tfpix2pix.files import check_new, files_written_together
 from tfpix2pix.models.exchange.reference_discriminators import (
     DiscriminatorReference,
     PatchGanReference,
@@ -104,8 +104,7 @@ def export_pytorch(
     names = [GENERATOR_FILE, DISCRIMINATOR_FILE][: 2 if with_discriminator else 1]
     paths = [output / name for name in names]
     for file in paths:
-        if file.exists():
-            raise UserError(f"{file} is there already: choose another --output")
+        check_new(file)
     settings, formats = folder.settings(), folder.formats()
     _refuse_unlike(settings, formats, with_discriminator)
     path, generator_alone = find_checkpoint(folder.checkpoints, checkpoint)

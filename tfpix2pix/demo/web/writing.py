@@ -13,10 +13,9 @@ from typing import Any
 
 from tfpix2pix.demo.parts import drawing_script, template
 from tfpix2pix.demo.web import contents, runtime
-from tfpix2pix.errors import UserError
 from tfpix2pix.export.checking import Exported
 from tfpix2pix.export.exporting import export_network
-from tfpix2pix.files import folder_written_atomically
+from tfpix2pix.files import check_new, folder_written_atomically
 from tfpix2pix.training.kept import find_step
 from tfpix2pix.training.run_folder import RunFolder
 
@@ -62,8 +61,7 @@ def export_web(
     run, output = RunFolder(Path(run_dir)), Path(output)
     settings, formats = run.settings({} if data is None else {"data": data}).data, run.formats()
     contents.refuse_others(settings, formats)
-    if output.exists():
-        raise UserError(f"{output} is there already: choose another --output")
+    check_new(output)
     step = find_step(run.checkpoints, checkpoint)
     with tempfile.TemporaryDirectory(prefix="tfpix2pix-") as place:
         folder, kept = Path(place), run.samples / "inputs"
