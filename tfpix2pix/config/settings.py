@@ -271,10 +271,11 @@ class TrainSettings:
     ema_decay: float = _setting(
         0.0, "decay of the moving average of G's weights that predicts; 0: none", ge=0, lt=1
     )
-    strategy: Literal["auto", "one", "mirrored", "multiworker"] = _setting(
+    strategy: Literal["auto", "one", "mirrored", "multiworker", "parameter_server"] = _setting(
         "auto",
         "one: a single device; mirrored: all GPUs of this machine share each batch; multiworker: "
-        "those of all workers that TF_CONFIG names; auto: what there is",
+        "those of all workers that TF_CONFIG names; parameter_server: each worker takes steps by "
+        "itself, in no order that could be repeated; auto: what there is",
     )
     seed: int = _setting(0, "of weights, order, jitter and dropout", ge=0, lt=2**31)
     jit: Switch = _setting(
