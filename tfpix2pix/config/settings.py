@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from tfpix2pix.config.types import (
+    Address,
     Augmentations,
     BestMetric,
     Bias,
@@ -118,6 +119,11 @@ class DataSettings:
         "keep a split's resized pairs in memory when they fit in this many GiB; pairs of many "
         "sizes, cropped one by one, are not kept",
         ge=0,
+    )
+    data_service: Address | None = _setting(
+        None,
+        "a service that decodes and resizes training pairs, see `tfpix2pix data-service`",
+        "HOST:PORT",
     )
 
     @property
