@@ -43,6 +43,7 @@ NAVIGATION = {
         "docs/architecture",
         "docs/releases",
         "CONTRIBUTING",
+        "SECURITY",
         "CHANGELOG",
     ],
     "Measured in full": [
