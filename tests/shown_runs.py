@@ -41,6 +41,7 @@ MAKES = "tests/test_shown_commands.py has make list what it would do"
 BEAM = "tests/slow/test_beam.py runs the pipeline, in an environment that it makes"
 COMPLETES = "tests/cli/test_completion.py has the shells load it"
 CONTAINERS = "docker or a cluster; tests/test_deploy.py reads their files"
+CLUSTERS = "a cluster; tests/test_deploy_clusters.py reads its files, and runs them with stand-ins"
 SERVES = "until it is stopped; tests/cli/test_demo_command.py and those in a browser serve it"
 LAUNCHES = "tests/cli/test_launch.py starts workers"
 OTHERS = "another program, which the package neither has nor needs"
@@ -113,6 +114,12 @@ NOT_RUN = {
     "kubectl apply -f kubernetes.yaml": CONTAINERS,
     "kubectl cp exports/facades/1 POD:/models/.partial && "
     "kubectl exec POD -- mv /models/.partial /models/1": CONTAINERS,
+    "docker build -f deploy/kubernetes/Dockerfile -t REGISTRY/tfpix2pix:0.1.0 .": CLUSTERS,
+    "docker push REGISTRY/tfpix2pix:0.1.0": CLUSTERS,
+    "kubectl apply -f job.yaml": CLUSTERS,
+    "kubectl logs -f job/facades": CLUSTERS,
+    "DATA=/shared/facades RUN=/shared/runs/facades sbatch --nodes=4 train.sbatch --preset facades "
+    "--batch-size 8": CLUSTERS,
     "python train.py --dataroot PATH --name maps --model pix2pix --direction BtoA": OTHERS,
     "python test.py --dataroot PATH --name maps --model pix2pix --direction BtoA": OTHERS,
     "pip install pre-commit && pre-commit install": OTHERS,

@@ -28,7 +28,7 @@ EXAMPLES = """examples:
 Behind -- stands what `tfpix2pix train` takes. Each worker is a process that computes its part of
 every batch; TF_CONFIG tells it which it is. One of them says what happens, and writes the run
 folder. If one stops or dies, all stop, and go on with --resume. On a computer with several GPUs,
---strategy mirrored is faster. See docs/training.md.
+--strategy mirrored is faster. See docs/many_machines.md.
 """
 
 HOST = "127.0.0.1"

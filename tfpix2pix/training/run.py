@@ -15,7 +15,7 @@ from tfpix2pix.config.network_sizes import check_image_size
 from tfpix2pix.data.sources import absolute_data, absolute_place
 from tfpix2pix.errors import SettingsError, UserError
 from tfpix2pix.models.pretrained import IMAGENET
-from tfpix2pix.progress import Progress, say
+from tfpix2pix.progress import Progress
 from tfpix2pix.training.checkpoints import Checkpoints
 from tfpix2pix.training.datasets import RunData, open_run_data
 from tfpix2pix.training.device import choose_jit
@@ -23,6 +23,7 @@ from tfpix2pix.training.loop import execution, run_loop
 from tfpix2pix.training.objectives import build_objective, build_perceptual
 from tfpix2pix.training.reporter import Reporter
 from tfpix2pix.training.result import TrainResult, conclude
+from tfpix2pix.training.resuming import as_begun, check_length, say_where_it_resumes
 from tfpix2pix.training.run_folder import RunFolder
 from tfpix2pix.training.signals import StopRequest, stop_on_signals
 from tfpix2pix.training.state import TrainState
@@ -35,17 +36,30 @@ from tfpix2pix.training.strategies import (
     has_workers,
     share_of,
 )
-from tfpix2pix.training.workers import GONE, folder_to_write, in_turn, naming_lost_workers
+from tfpix2pix.training.workers import (
+    GONE,
+    folder_to_write,
+    in_turn,
+    is_chief,
+    naming_lost_workers,
+)
 
 # Gradient norms are measured in one of so many steps, so that they cost little; see `Plan`.
 NORMS_EVERY = 10
 
 
-def train(settings: Settings, run_dir: str | Path) -> TrainResult:
+def train(settings: Settings, run_dir: str | Path, *, or_resume: bool = False) -> TrainResult:
     """Starts a run in a new run folder and trains to its end, or until SIGINT or SIGTERM.
 
+    Args:
+        settings: of the run.
+        run_dir: the run folder.
+        or_resume: whether a run that was begun there with these settings goes on; without it a
+            folder that holds a run is refused.
+
     Raises:
-        UserError: the folder holds a run already, the data cannot be used, or a loss became NaN.
+        UserError: the folder holds a run already, or one of other settings; the data cannot be
+            used, or a loss became NaN.
     """
     settings = _absolute(settings)
     if not settings.data.takes_size_from_pairs:
@@ -53,12 +67,15 @@ def train(settings: Settings, run_dir: str | Path) -> TrainResult:
     folder = RunFolder(Path(run_dir))
     # Several workers' comes before all else of TensorFlow.
     strategy = choose_strategy(settings.train.strategy, settings.train.batch_size)
-    with (
-        naming_lost_workers(strategy, folder.path),
-        folder_to_write(strategy, folder, resumes=False) as own,
-    ):
-        data = in_turn(strategy, lambda: open_run_data(settings.data))
-        return _train(settings, own, data, strategy, restore=False)
+    with naming_lost_workers(strategy, folder.path):
+        # What the chief sees holds: another worker may look a little later.
+        sees_run = or_resume and is_chief(strategy) and folder.exists()
+        resumes, train_on = bool(agreed(strategy, int(sees_run))), False
+        if resumes:
+            settings, train_on = as_begun(settings, folder)
+        with folder_to_write(strategy, folder, resumes=resumes) as own:
+            data = in_turn(strategy, lambda: open_run_data(settings.data))
+            return _train(settings, own, data, strategy, restore=resumes, train_on=train_on)
 
 
 def resume(
@@ -130,14 +147,6 @@ def check_patience(settings: TrainSettings, *, is_validated: bool) -> None:
         )
 
 
-def _check_length(done: int, total_steps: int) -> None:
-    if done > total_steps:
-        raise UserError(
-            f"the run has done {done} steps already, more than the {total_steps} asked for: give "
-            "--steps a larger number to train longer, or nothing to leave it as it is"
-        )
-
-
 def _train(
     settings: Settings,
     folder: RunFolder,
@@ -165,8 +174,8 @@ def _train(
     checkpoints = Checkpoints(state, folder.checkpoints, settings.train.keep_checkpoints)
     with _naming_broken_pairs(data, settings.train, state, strategy), stop_on_signals() as stop:
         if restore:
-            _say_where_it_resumes(checkpoints.restore_latest(), state.steps_done)
-            _check_length(state.steps_done, total_steps)
+            say_where_it_resumes(checkpoints.restore_latest(), state.steps_done)
+            check_length(state.steps_done, total_steps)
         give_own_noise(strategy, state.networks.generator)
         # Only now: settings that build no networks leave no run behind.
         folder.describe(settings, data.train.pairs)
@@ -254,10 +263,3 @@ def _naming_broken_pairs(
         if isinstance(error, GONE) and has_workers(strategy):
             raise
         raise (data.broken_pair(settings, state.steps_done) or error) from error
-
-
-def _say_where_it_resumes(restored: bool, steps_done: int) -> None:
-    if restored:
-        say(f"resuming at step {steps_done}")
-    else:
-        say("there is no checkpoint yet: starting again from step 0")

@@ -1,5 +1,8 @@
 """Which devices train: TensorFlow's strategies, and what they ask of a run."""
 
+import signal
+import threading
+
 import keras
 import tensorflow as tf
 
@@ -25,7 +28,9 @@ def choose_strategy(name: str, batch_size: int) -> tf.distribute.Strategy:
         SettingsError: there are no such devices or workers, or they cannot share the batch.
     """
     if joined(name) is not None:
-        return _shared(tf.distribute.MultiWorkerMirroredStrategy(), batch_size)
+        strategy = tf.distribute.MultiWorkerMirroredStrategy()
+        _give_sigterm_back()
+        return _shared(strategy, batch_size)
     if name == "multiworker":
         raise SettingsError(
             f"strategy multiworker needs several workers, which {VARIABLE} names: start them with "
@@ -41,6 +46,13 @@ def choose_strategy(name: str, batch_size: int) -> tf.distribute.Strategy:
             f"sees {'one' if gpus else 'none'}: use auto, or one"
         )
     return _shared(tf.distribute.MirroredStrategy(devices), batch_size)
+
+
+def _give_sigterm_back() -> None:
+    """TensorFlow takes SIGTERM for its own notices of preemption, and does nothing."""
+    handler = signal.getsignal(signal.SIGTERM)
+    if handler is not None and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, handler)
 
 
 def _shared(strategy: tf.distribute.Strategy, batch_size: int) -> tf.distribute.Strategy:
