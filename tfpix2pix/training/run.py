@@ -66,7 +66,9 @@ def train(settings: Settings, run_dir: str | Path, *, or_resume: bool = False) -
         check_image_size(settings.model, settings.data.crop_size)
     folder = RunFolder(Path(run_dir))
     # Several workers' comes before all else of TensorFlow.
-    strategy = choose_strategy(settings.train.strategy, settings.train.batch_size)
+    strategy = choose_strategy(
+        settings.train.strategy, settings.train.batch_size, settings.train.accumulate
+    )
     with naming_lost_workers(strategy, folder.path):
         # What the chief sees holds: another worker may look a little later.
         sees_run = or_resume and is_chief(strategy) and folder.exists()
@@ -101,7 +103,9 @@ def resume(
     if steps is not None:
         length = dataclasses.replace(settings.train, steps=steps, epochs=None)
         settings = dataclasses.replace(settings, train=length)
-    strategy = choose_strategy(settings.train.strategy, settings.train.batch_size)
+    strategy = choose_strategy(
+        settings.train.strategy, settings.train.batch_size, settings.train.accumulate
+    )
     with (
         naming_lost_workers(strategy, folder.path),
         folder_to_write(strategy, folder, resumes=True) as own,
@@ -210,6 +214,7 @@ def _train_step(
         pool=state.pool,
         ema_decay=settings.train.ema_decay,
         norms_every=min(settings.train.log_every, NORMS_EVERY),
+        accumulate=settings.train.accumulate,
         seed=settings.train.seed,
         strategy=strategy,
         jit=settings.train.jit == "on",
