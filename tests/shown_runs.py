@@ -44,6 +44,9 @@ CONTAINERS = "docker or a cluster; tests/test_deploy.py reads their files"
 CLUSTERS = "a cluster; tests/test_deploy_clusters.py reads its files, and runs them with stand-ins"
 SERVES = "until it is stopped; tests/cli/test_demo_command.py and those in a browser serve it"
 LAUNCHES = "tests/cli/test_launch.py starts workers"
+SERVERS = "tests/cli/test_launch_servers.py starts them"
+SERVICE = "tests/data/test_service.py starts one"
+RAY = "tests/test_deploy_ray.py runs it where Ray is installed"
 OTHERS = "another program, which the package neither has nor needs"
 MEASURES = "minutes; tests/test_benchmarks.py runs the measurements in small"
 TESTS = "tests themselves"
@@ -85,6 +88,14 @@ NOT_RUN = {
     "make check-colab PYTHON=python3.13": MAKES,
     "tfpix2pix demo RUN": SERVES,
     "tfpix2pix launch --workers 2 -- --data PATH --run-dir RUN --batch-size 4": LAUNCHES,
+    "tfpix2pix launch --workers 2 --parameter-servers 1 -- --strategy parameter_server --data PATH "
+    "--run-dir RUN": SERVERS,
+    "tfpix2pix data-service --host host0 --workers 2": SERVICE,
+    "tfpix2pix data-service --host host1 --join host0:5050": SERVICE,
+    "tfpix2pix-train --data PATH --run-dir RUN --data-service host0:5050": SERVICE,
+    "pip install tfpix2pix 'ray[train]'": RAY,
+    "python train.py --workers 2 --data /shared/facades --run-dir /shared/runs/facades --preset "
+    "facades --set batch_size=2": RAY,
     "tfpix2pix --print-completion bash > "
     "~/.local/share/bash-completion/completions/tfpix2pix": COMPLETES,
     "tfpix2pix --print-completion zsh > FOLDER/_tfpix2pix": COMPLETES,

@@ -39,6 +39,12 @@ def refusal(**flags):
         ({"gan_loss": "hinge", "label_smoothing": 0.1}, "label_smoothing: gan_loss hinge has no"),
         ({"gan_loss": "wgan_gp", "label_smoothing": 0.1}, "label_smoothing: gan_loss wgan_gp has"),
         ({"gan_loss": "wgan_gp", "batch_size": 2}, "gan_loss wgan_gp penalises the gradient at"),
+        ({"strategy": "parameter_server", "jit": "on"}, "jit on cannot be with strategy parameter"),
+        ({"strategy": "parameter_server", "deterministic": "on"}, "deterministic cannot be with"),
+        (
+            {"strategy": "parameter_server", "precision": "mixed_float16"},
+            "precision mixed_float16 cannot be with strategy parameter_server",
+        ),
         ({"r1_weight": 10, "batch_size": 2}, "r1_weight penalises the gradient at"),
         ({"crop_size": 100}, "crop_size: image size 100x100 does not fit a generator of depth 6"),
         ({"crop_size": 96, "depth": 6}, "crop_size: image size 96x96 does not fit a generator of"),

@@ -38,6 +38,7 @@ OTHER_VALUES = {
     "input_interpolation": ("nearest", "nearest"),
     "target_interpolation": ("area", "area"),
     "cache_gib": ("0", 0.0),
+    "data_service": ("grpc://host0:5050", "host0:5050"),
     "generator": ("encoder_decoder", "encoder_decoder"),
     "base_filters": ("32", 32),
     "depth": ("7", 7),

@@ -31,6 +31,7 @@ def check_combinations(settings: Settings, *, networks: bool = True) -> None:
     _check_penalties(settings)
     _check_label_losses(settings)
     _check_best_metric(settings)
+    _check_strategy(settings.train)
     if networks and not settings.data.takes_size_from_pairs:
         check_image_size(settings.model, settings.data.crop_size)
         check_perceptual_size(settings.train, settings.data.crop_size)
@@ -154,6 +155,23 @@ def _check_best_metric(settings: Settings) -> None:
             f"best_metric {settings.best_metric} is not measured with target_encoding {encoding}: "
             f"choose one of {', '.join(measured)}"
         )
+
+
+def _check_strategy(train: TrainSettings) -> None:
+    """Where workers change the weights each by itself."""
+    if train.strategy != "parameter_server":
+        return
+    reasons = {
+        "jit on": (train.jit == "on", "XLA wants the weights where it computes"),
+        "deterministic": (train.deterministic, "its workers take steps in no fixed order"),
+        "precision mixed_float16": (
+            train.precision == "mixed_float16",
+            "its workers would change the losses' scale at the same time",
+        ),
+    }
+    for name, (is_wanted, why) in reasons.items():
+        if is_wanted:
+            raise SettingsError(f"{name} cannot be with strategy parameter_server: {why}")
 
 
 def _check_label_losses(settings: Settings) -> None:

@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from tfpix2pix.config.types import (
+    Address,
     Augmentations,
     BestMetric,
     Bias,
@@ -118,6 +119,11 @@ class DataSettings:
         "keep a split's resized pairs in memory when they fit in this many GiB; pairs of many "
         "sizes, cropped one by one, are not kept",
         ge=0,
+    )
+    data_service: Address | None = _setting(
+        None,
+        "a service that decodes and resizes training pairs, see `tfpix2pix data-service`",
+        "HOST:PORT",
     )
 
     @property
@@ -274,10 +280,11 @@ class TrainSettings:
     ema_decay: float = _setting(
         0.0, "decay of the moving average of G's weights that predicts; 0: none", ge=0, lt=1
     )
-    strategy: Literal["auto", "one", "mirrored", "multiworker"] = _setting(
+    strategy: Literal["auto", "one", "mirrored", "multiworker", "parameter_server"] = _setting(
         "auto",
         "one: a single device; mirrored: all GPUs of this machine share each batch; multiworker: "
-        "those of all workers that TF_CONFIG names; auto: what there is",
+        "those of all workers that TF_CONFIG names; parameter_server: each worker takes steps by "
+        "itself, in no order that could be repeated; auto: what there is",
     )
     seed: int = _setting(0, "of weights, order, jitter and dropout", ge=0, lt=2**31)
     jit: Switch = _setting(

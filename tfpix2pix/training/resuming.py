@@ -7,7 +7,7 @@ from tfpix2pix.errors import SettingsError, UserError
 from tfpix2pix.progress import say
 from tfpix2pix.training.run_folder import RunFolder
 
-# May be others when a run goes on: its length.
+# May be others when a run goes on: its length, and who decodes its pairs.
 _LENGTHS = {"steps", "epochs"}
 _SIZES = {"load_size", "crop_size"}
 
@@ -20,7 +20,8 @@ def as_begun(settings: Settings, folder: RunFolder) -> tuple[Settings, bool]:
         folder: holds a run.
 
     Returns:
-        The run's own settings, with the length that is asked for; whether that is another one.
+        The run's own settings, with the length and the data service that are asked for; whether
+        the length is another one.
 
     Raises:
         SettingsError: it was begun with other settings.
@@ -36,12 +37,13 @@ def as_begun(settings: Settings, folder: RunFolder) -> tuple[Settings, bool]:
             )
     length = {name: getattr(settings.train, name) for name in _LENGTHS}
     asked = dataclasses.replace(begun.train, **length)
-    return dataclasses.replace(begun, train=asked), asked != begun.train
+    data = dataclasses.replace(begun.data, data_service=settings.data.data_service)
+    return dataclasses.replace(begun, train=asked, data=data), asked != begun.train
 
 
 def _decided_by_run(settings: Settings) -> set[str]:
     """What a run's config.yaml may hold otherwise than it was given."""
-    names = set(_LENGTHS)
+    names = {*_LENGTHS, "data_service"}
     if settings.train.jit == "auto":
         names.add("jit")
     if settings.data.takes_size_from_pairs:

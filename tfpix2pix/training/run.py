@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from tfpix2pix.config import Settings, TrainSettings
 from tfpix2pix.config.network_sizes import check_image_size
+from tfpix2pix.data.pipeline import Share
 from tfpix2pix.data.sources import absolute_data, absolute_place
 from tfpix2pix.errors import SettingsError, UserError
 from tfpix2pix.models.pretrained import IMAGENET
@@ -19,8 +20,10 @@ from tfpix2pix.progress import Progress
 from tfpix2pix.training.checkpoints import Checkpoints
 from tfpix2pix.training.datasets import RunData, open_run_data
 from tfpix2pix.training.device import choose_jit
-from tfpix2pix.training.loop import execution, run_loop
+from tfpix2pix.training.executions import Execution, execution_on
+from tfpix2pix.training.loop import run_loop
 from tfpix2pix.training.objectives import build_objective, build_perceptual
+from tfpix2pix.training.parameter_servers import is_asynchronous
 from tfpix2pix.training.reporter import Reporter
 from tfpix2pix.training.result import TrainResult, conclude
 from tfpix2pix.training.resuming import as_begun, check_length, say_where_it_resumes
@@ -34,7 +37,6 @@ from tfpix2pix.training.strategies import (
     devices_shown,
     give_own_noise,
     has_workers,
-    share_of,
 )
 from tfpix2pix.training.workers import (
     GONE,
@@ -166,7 +168,8 @@ def _train(
     # The pairs may have decided the size of the networks.
     settings = dataclasses.replace(settings, data=data.settings)
     check_image_size(settings.model, settings.data.crop_size)
-    jit, shown = choose_jit(settings.train.jit, total_steps)
+    wanted = "off" if is_asynchronous(strategy) else settings.train.jit
+    jit, shown = choose_jit(wanted, total_steps)
     # What auto came to goes into config.yaml: the resumed run computes as this one.
     chosen = dataclasses.replace(settings.train, jit="on" if jit else "off")
     settings = dataclasses.replace(settings, train=chosen)
@@ -174,7 +177,8 @@ def _train(
         tf.config.experimental.enable_op_determinism()
     with strategy.scope():
         state = TrainState(settings, total_steps, data.formats)
-        execute = execution(_train_step(settings, state, data, strategy))
+        train_step = _train_step(settings, state, data, strategy)
+        execution = execution_on(strategy, settings.train, train_step, state.networks)
     checkpoints = Checkpoints(state, folder.checkpoints, settings.train.keep_checkpoints)
     with _naming_broken_pairs(data, settings.train, state, strategy), stop_on_signals() as stop:
         if restore:
@@ -188,7 +192,7 @@ def _train(
             reporter.describe(f"{settings.train.precision}, {shown}{devices_shown(strategy)}")
             if train_on:
                 reporter.train_on()
-            _run(settings, state, data, execute, strategy, total_steps, reporter, stop)
+            _run(settings, state, data, execution, strategy, total_steps, reporter, stop)
         return conclude(folder, data, reporter, stop, state.steps_done, total_steps)
 
 
@@ -225,7 +229,7 @@ def _run(
     settings: Settings,
     state: TrainState,
     data: RunData,
-    execute: Callable[..., tf.Tensor],
+    execution: Execution,
     strategy: tf.distribute.Strategy,
     total_steps: int,
     reporter: Reporter,
@@ -233,18 +237,17 @@ def _run(
 ) -> None:
     """Trains from the step that the state is at, to the end or until asked to stop."""
 
-    def batches(context: tf.distribute.InputContext) -> tf.data.Dataset:
-        first, share = state.steps_done, share_of(context)
-        return data.training_batches(settings.train, first, total_steps, share)
+    def batches(share: Share) -> tf.data.Dataset:
+        return data.training_batches(settings.train, state.steps_done, total_steps, share)
 
     if state.steps_done == 0:
         reporter.start()
     run_loop(
         state,
-        execute,
-        strategy.distribute_datasets_from_function(batches),
+        execution.execute,
+        execution.batches(batches),
         total_steps=total_steps,
-        steps_per_execution=settings.train.steps_per_execution,
+        steps_per_execution=execution.at_once,
         reporter=reporter,
         stop=stop,
         agree=functools.partial(agreed, strategy),
@@ -265,6 +268,6 @@ def _naming_broken_pairs(
             "out of memory: use a smaller batch_size, crop_size or base_filters"
         ) from error
     except tf.errors.OpError as error:
-        if isinstance(error, GONE) and has_workers(strategy):
+        if isinstance(error, GONE) and (has_workers(strategy) or is_asynchronous(strategy)):
             raise
         raise (data.broken_pair(settings, state.steps_done) or error) from error

@@ -10,6 +10,7 @@ from tfpix2pix.data.pipeline import Share
 from tfpix2pix.errors import SettingsError
 from tfpix2pix.training.cluster import VARIABLE, joined
 from tfpix2pix.training.device import has_gpu
+from tfpix2pix.training.parameter_servers import is_asynchronous, join_servers
 
 # By which the seeds of replicas' dropout differ: a prime, so that they meet in no few steps.
 APART = 1_000_003
@@ -20,21 +21,26 @@ def choose_strategy(name: str, batch_size: int, parts: int = 1) -> tf.distribute
 
     Args:
         name: `"one"`: the first GPU, or the CPU; `"mirrored"`: all GPUs, or all logical CPUs where
-            there is no GPU; `"multiworker"`: those of all workers; `"auto"`: multiworker where
-            TF_CONFIG names several, mirrored where several GPUs share batches evenly, else one.
+            there is no GPU; `"multiworker"`: those of all workers; `"parameter_server"`: each
+            worker by itself, see `join_servers`, which returns in the chief alone; `"auto"`: one
+            of these two where TF_CONFIG names several workers, mirrored where several GPUs share
+            batches evenly, else one.
         batch_size: pairs in a batch of all devices.
         parts: in how many each device cuts its share of a batch.
 
     Raises:
         SettingsError: there are no such devices or workers, or they cannot share the batch.
     """
-    if joined(name) is not None:
+    cluster = joined(name)
+    if cluster is not None and cluster.servers:
+        return join_servers(cluster)
+    if cluster is not None:
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
         _give_sigterm_back()
         return _shared(strategy, batch_size, parts)
-    if name == "multiworker":
+    if name in ("multiworker", "parameter_server"):
         raise SettingsError(
-            f"strategy multiworker needs several workers, which {VARIABLE} names: start them with "
+            f"strategy {name} needs several workers, which {VARIABLE} names: start them with "
             "tfpix2pix launch, or use auto"
         )
     gpus = [device.name for device in tf.config.list_logical_devices("GPU")]
@@ -71,6 +77,8 @@ def _shared(
 
 def devices_shown(strategy: tf.distribute.Strategy) -> str:
     """For the log; nothing where there is but one."""
+    if is_asynchronous(strategy):
+        return ", steps by several workers, each by itself: not reproducible"
     replicas = strategy.num_replicas_in_sync
     return f", batches shared by {replicas} devices" if replicas > 1 else ""
 
@@ -84,6 +92,8 @@ def share_of(context: tf.distribute.InputContext) -> Share:
 
 def replica_numbers(strategy: tf.distribute.Strategy) -> tf.Tensor:
     """The number of each replica, in all workers: a value for each, as `strategy.run` takes it."""
+    if is_asynchronous(strategy):  # each worker has but one
+        return tf.constant(0)
     return strategy.experimental_distribute_values_from_function(
         lambda context: tf.constant(context.replica_id_in_sync_group)
     )
