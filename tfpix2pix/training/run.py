@@ -15,6 +15,7 @@ from tfpix2pix.config.network_sizes import check_image_size
 from tfpix2pix.data.sources import absolute_data, absolute_place
 from tfpix2pix.errors import SettingsError, UserError
 from tfpix2pix.models.pretrained import IMAGENET
+from tfpix2pix.places import as_place
 from tfpix2pix.progress import Progress, say
 from tfpix2pix.training.checkpoints import Checkpoints
 from tfpix2pix.training.datasets import RunData, open_run_data
@@ -50,7 +51,7 @@ def train(settings: Settings, run_dir: str | Path) -> TrainResult:
     settings = _absolute(settings)
     if not settings.data.takes_size_from_pairs:
         check_image_size(settings.model, settings.data.crop_size)
-    folder = RunFolder(Path(run_dir))
+    folder = RunFolder(as_place(run_dir))
     # Several workers' comes before all else of TensorFlow.
     strategy = choose_strategy(settings.train.strategy, settings.train.batch_size)
     with (
@@ -77,7 +78,7 @@ def resume(
     Raises:
         UserError: there is no run, its data have changed, or a loss became NaN.
     """
-    folder = RunFolder(Path(run_dir))
+    folder = RunFolder(as_place(run_dir))
     settings = folder.settings(changes)
     if changes:
         settings = _absolute(settings)
