@@ -23,6 +23,7 @@ NAVIGATION = {
         "docs/install",
         "docs/data",
         "docs/training",
+        "docs/storage",
         "docs/troubleshooting",
     ],
     "Use a trained run": [
