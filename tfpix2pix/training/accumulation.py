@@ -47,8 +47,9 @@ def sum_over_parts(
     def add_part(part: tf.Tensor, sums: Any, values: list[tf.Tensor]) -> tuple[Any, Any, Any]:
         # A loop's body may not assign to what replicas share: that is done after the loop.
         own = list(zip(states, values, strict=True))
-        with keras.StatelessScope(own) as scope:  # type: ignore[call-arg]
-            found = work(*(x[part] for x in cut), draws.part(part, parts))
+        input_image, target_image = (x[part] for x in cut)
+        with keras.StatelessScope(own) as scope:
+            found = work(input_image, target_image, draws.part(part, parts))
         values = [scope.get_current_value(state) for state in states]
         return part + 1, tf.nest.map_structure(tf.add, sums, found), values
 
