@@ -23,6 +23,7 @@ NAVIGATION = {
         "docs/install",
         "docs/data",
         "docs/training",
+        "docs/storage",
         "docs/troubleshooting",
     ],
     "Use a trained run": [
@@ -49,6 +50,7 @@ NAVIGATION = {
         "docs/architecture",
         "docs/releases",
         "CONTRIBUTING",
+        "SECURITY",
         "CHANGELOG",
     ],
     "Measured in full": [

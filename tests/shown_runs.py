@@ -37,6 +37,7 @@ SMALL = {
 }
 
 INSTALLS = "tests/slow/test_install.py installs what is built; extras: tests/test_readme.py"
+BUCKET = "tests/slow/test_gcs.py does the same against a bucket of its own"
 MAKES = "tests/test_shown_commands.py has make list what it would do"
 BEAM = "tests/slow/test_beam.py runs the pipeline, in an environment that it makes"
 COMPLETES = "tests/cli/test_completion.py has the shells load it"
@@ -78,6 +79,13 @@ NOT_RUN = {
     "make benchmark": MAKES,
     "make serve MODEL=exports/facades": MAKES,
     "make check-colab": MAKES,
+    "make check-minimum": MAKES,
+    "make check-minimum PYTHON=python3.11": MAKES,
+    "make check-newest": MAKES,
+    "make lock": MAKES,
+    "make lock UPGRADE='--upgrade-package NAME'": MAKES,
+    "make audit": MAKES,
+    "make audit ADVISORIES=all.zip": MAKES,
     "make check-colab PYTHON=python3.13": MAKES,
     "tfpix2pix demo RUN": SERVES,
     "tfpix2pix launch --workers 2 -- --data PATH --run-dir RUN --batch-size 4": LAUNCHES,
@@ -138,6 +146,14 @@ NOT_RUN = {
     "bash .ci/run": TESTS,
     "COMPOSITIONS=100-160 pytest -m slow tests/training/test_composition.py": TESTS,
     "python tests/exchange/parity.py": TESTS,
+    "tfpix2pix-train --data gs://bucket/pairs --run-dir gs://bucket/runs/a --epochs 200": BUCKET,
+    "tfpix2pix-train --run-dir gs://bucket/runs/a --resume": BUCKET,
+    "tfpix2pix predict gs://bucket/runs/a gs://bucket/photos --output gs://bucket/answers": BUCKET,
+    "tfpix2pix evaluate gs://bucket/runs/a": BUCKET,
+    "tfpix2pix export gs://bucket/runs/a --output gs://bucket/models/facades": BUCKET,
+    "tfpix2pix prepare --check gs://bucket/pairs": BUCKET,
+    "tensorboard --logdir gs://bucket/runs": OTHERS,
+    "tfpix2pix prepare SRC DST --format tfrecord": NO_COMMAND,
     "curl -d @request_rest.json ...": NO_COMMAND,
     "tfpix2pix evaluate --limit": NO_COMMAND,
     "tfpix2pix evaluate --split": NO_COMMAND,

@@ -67,6 +67,7 @@ OTHER_VALUES = {
     "steps": ("3000", 3000),
     "epochs": ("0.5", 0.5),
     "batch_size": ("4", 4),
+    "accumulate": ("2", 2),
     "learning_rate": ("1e-3", 0.001),
     "discriminator_learning_rate": ("4e-4", 0.0004),
     "beta_1": ("0.9", 0.9),
@@ -112,6 +113,7 @@ OTHER_VALUES = {
 
 # Settings that make sense only together with another.
 COMPANIONS = {
+    "accumulate": ("batch_size",),
     "palette": ("input_encoding",),
     "input_encoding": ("palette",),
     "target_encoding": ("palette",),

@@ -137,6 +137,7 @@ def test_one_command_starts_and_goes_on_to_the_same_bits(settings, whole, tmp_pa
         train(with_train(settings, seed=3), run_dir, or_resume=True)
 
 
+@pytest.mark.slow
 def test_alternating_updates_and_a_decaying_learning_rate_resume_to_the_same_bits(
     settings, tmp_path
 ):

@@ -4,10 +4,10 @@ import argparse
 import difflib
 import math
 from collections.abc import Collection, Mapping
-from pathlib import Path
 from typing import Any, NoReturn
 
 from tfpix2pix.config.loading import DEFAULTS, SECTION_OF, SECTIONS, all_settings
+from tfpix2pix.places import local_place
 
 # --checkpoint, where none is given.
 LATEST = "latest"
@@ -108,7 +108,7 @@ def add_judge_flags(parser: argparse._ActionsContainer, palette: str = "palette"
     """Adds --fcn-score, and the colours of a .keras judge's classes under the name `palette`."""
     parser.add_argument(
         "--fcn-score",
-        type=Path,
+        type=local_place,
         metavar="JUDGE",
         help="the paper's FCN-score, by a run of preset segmenter or a .keras "
         "model of RGB in [0, 1]",

@@ -11,6 +11,7 @@ from tfpix2pix.cli.quiet import tensorflow_imported_quietly
 from tfpix2pix.config import resolve
 from tfpix2pix.config.loading import SECTION_OF
 from tfpix2pix.errors import SettingsError
+from tfpix2pix.places import as_place
 
 if TYPE_CHECKING:
     from tfpix2pix.training.cluster import Cluster
@@ -48,9 +49,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PRESET",
         help=f"settings to start from, see `tfpix2pix presets` [{DEFAULT_PRESET}]",
     )
-    parser.add_argument("--config", type=Path, metavar="FILE", help="YAML file with settings")
+    parser.add_argument("--config", type=as_place, metavar="FILE", help="YAML file with settings")
     parser.add_argument(
-        "--run-dir", type=Path, metavar="DIR", help="folder for all that the run makes [runs/...]"
+        "--run-dir",
+        type=as_place,
+        metavar="DIR",
+        help="folder for all that the run makes [runs/...]",
     )
     goes_on = parser.add_mutually_exclusive_group()
     goes_on.add_argument("--resume", action="store_true", help="continue the run in --run-dir")

@@ -214,6 +214,9 @@ class TrainSettings:
         None, "length in passes over the training pairs", gt=0, le=10**6
     )
     batch_size: int = _setting(1, "pairs a step", ge=1)
+    accumulate: int = _setting(
+        1, "compute each batch in so many equal parts, one after the other: needs less memory", ge=1
+    )
     learning_rate: float = _setting(2e-4, "Adam's learning rate", gt=0, allow_inf_nan=False)
     discriminator_learning_rate: float | None = _setting(
         None, "the discriminator's (default: learning_rate)", gt=0, allow_inf_nan=False

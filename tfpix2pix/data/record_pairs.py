@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from tfpix2pix.data.sources import TFDS_PREFIX, kind_of
 from tfpix2pix.data.splits import SPLITS
 from tfpix2pix.data.whole_tfds import check_tfds
 from tfpix2pix.errors import UserError
+from tfpix2pix.places import as_place, is_remote
 
 # What a set may call our splits, and the feature that holds a pair's name.
 OTHER_SPLITS = {"val": ("val", "validation", "valid", "dev")}
@@ -64,12 +66,29 @@ def _builder(settings: DataSettings) -> tfds.core.DatasetBuilder:
         return prepared_builder(name, settings.data_dir, settings.manual_dir)
     check_tfds()
     try:
-        return tfds.builder_from_directory(Path(settings.data).expanduser())
+        return _builder_in(as_place(settings.data).expanduser())
     except (OSError, ValueError, KeyError, ParseError, tf.errors.OpError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise UserError(
             f"{settings.data} is no complete store: {reason}. Write it anew with tfpix2pix prepare"
         ) from error
+
+
+def _builder_in(folder: Path) -> tfds.core.DatasetBuilder:
+    """Of a store; of one elsewhere from its description alone, since TFDS reaches few places."""
+    if not is_remote(folder):
+        return tfds.builder_from_directory(folder)
+    with tempfile.TemporaryDirectory(prefix="tfpix2pix-store-") as copied:
+        for path in folder.glob("*.json"):
+            (Path(copied) / path.name).write_bytes(path.read_bytes())
+        return tfds.builder_from_directory(copied)
+
+
+def _shard_paths(
+    settings: DataSettings, builder: tfds.core.DatasetBuilder, stored_split: str
+) -> list[str]:
+    is_elsewhere = kind_of(settings.data) == "store" and is_remote(settings.data)
+    return shard_paths(builder, stored_split, as_place(settings.data) if is_elsewhere else None)
 
 
 def _splits(builder: tfds.core.DatasetBuilder) -> dict[str, str]:
@@ -108,7 +127,7 @@ def _record_pairs(
         load,
         f"{settings.data}/{split}",
         formats,
-        identity(builder, stored_split),
+        identity(builder, stored_split, _shard_paths(settings, builder, stored_split)),
         "Prepare the set anew without it",
     )
 
@@ -129,7 +148,8 @@ def _open_shards(
         UserError: some are not there.
     """
     try:
-        shards = open_shards(shard_paths(builder, stored_split), builder.info.file_format.value)
+        paths = _shard_paths(settings, builder, stored_split)
+        shards = open_shards(paths, builder.info.file_format.value)
         if len(shards) == builder.info.splits[stored_split].num_examples:
             return shards
         reason: Exception | str = f"{len(shards)} records"

@@ -12,7 +12,8 @@ from pathlib import Path
 import tensorflow as tf
 
 from tfpix2pix.config import TrainSettings
-from tfpix2pix.files import PARTIAL, folder_written_atomically, writing
+from tfpix2pix.files import folder_written_atomically, writing
+from tfpix2pix.places.trees import PARTIAL, remove_tree
 from tfpix2pix.training.kept import BEST, BEST_FILES
 from tfpix2pix.training.state import TrainState, named_weights, predictor_key
 
@@ -46,6 +47,6 @@ class BestWeights:
         with writing(self._folder):
             for place in set(self._folder.glob("step-*")) - wanted:
                 # Out of sight at once: killed in the middle, it leaves no half of a checkpoint.
-                place.rename(place.with_name(f"{PARTIAL}{place.name}"))
+                remove_tree(place)
             for remains in self._folder.glob(f"{PARTIAL}*"):
                 shutil.rmtree(remains)

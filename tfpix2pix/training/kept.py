@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from tfpix2pix.errors import UserError
+from tfpix2pix.places import as_place
 
 # The weights of the best validations, beside the checkpoints: `best/step-N/weights`.
 BEST = "best"
@@ -20,6 +21,8 @@ def best_paths(checkpoints: Path) -> dict[int, str]:
         int(folder.name.removeprefix("step-")): str(folder / BEST_FILES)
         for folder in (checkpoints / BEST).glob("step-*")
         if folder.name.removeprefix("step-").isdecimal()
+        # Elsewhere than on a disk, it is the last to be there and the first to go.
+        and (folder / f"{BEST_FILES}.index").exists()
     }
     return dict(sorted(found.items()))
 
@@ -75,7 +78,7 @@ def _whole_paths(checkpoints: Path) -> tuple[str | None, dict[int, str]]:
     complete = {}
     for of_all, name in _STATE_LINE.findall(state):
         path = str(checkpoints / name)
-        if not Path(f"{path}.index").exists():
+        if not as_place(f"{path}.index").exists():
             continue
         if of_all:
             complete[step_of(path)] = path

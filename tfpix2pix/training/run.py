@@ -16,6 +16,7 @@ from tfpix2pix.data.pipeline import Share
 from tfpix2pix.data.sources import absolute_data, absolute_place
 from tfpix2pix.errors import SettingsError, UserError
 from tfpix2pix.models.pretrained import IMAGENET
+from tfpix2pix.places import as_place
 from tfpix2pix.progress import Progress
 from tfpix2pix.training.checkpoints import Checkpoints
 from tfpix2pix.training.datasets import RunData, open_run_data
@@ -66,9 +67,11 @@ def train(settings: Settings, run_dir: str | Path, *, or_resume: bool = False) -
     settings = _absolute(settings)
     if not settings.data.takes_size_from_pairs:
         check_image_size(settings.model, settings.data.crop_size)
-    folder = RunFolder(Path(run_dir))
+    folder = RunFolder(as_place(run_dir))
     # Several workers' comes before all else of TensorFlow.
-    strategy = choose_strategy(settings.train.strategy, settings.train.batch_size)
+    strategy = choose_strategy(
+        settings.train.strategy, settings.train.batch_size, settings.train.accumulate
+    )
     with naming_lost_workers(strategy, folder.path):
         # What the chief sees holds: another worker may look a little later.
         sees_run = or_resume and is_chief(strategy) and folder.exists()
@@ -96,14 +99,16 @@ def resume(
     Raises:
         UserError: there is no run, its data have changed, or a loss became NaN.
     """
-    folder = RunFolder(Path(run_dir))
+    folder = RunFolder(as_place(run_dir))
     settings = folder.settings(changes)
     if changes:
         settings = _absolute(settings)
     if steps is not None:
         length = dataclasses.replace(settings.train, steps=steps, epochs=None)
         settings = dataclasses.replace(settings, train=length)
-    strategy = choose_strategy(settings.train.strategy, settings.train.batch_size)
+    strategy = choose_strategy(
+        settings.train.strategy, settings.train.batch_size, settings.train.accumulate
+    )
     with (
         naming_lost_workers(strategy, folder.path),
         folder_to_write(strategy, folder, resumes=True) as own,
@@ -214,6 +219,7 @@ def _train_step(
         pool=state.pool,
         ema_decay=settings.train.ema_decay,
         norms_every=min(settings.train.log_every, NORMS_EVERY),
+        accumulate=settings.train.accumulate,
         seed=settings.train.seed,
         strategy=strategy,
         jit=settings.train.jit == "on",

@@ -16,7 +16,7 @@ from tfpix2pix.training.parameter_servers import is_asynchronous, join_servers
 APART = 1_000_003
 
 
-def choose_strategy(name: str, batch_size: int) -> tf.distribute.Strategy:
+def choose_strategy(name: str, batch_size: int, parts: int = 1) -> tf.distribute.Strategy:
     """The strategy that a setting names; several workers' comes before all else of TensorFlow.
 
     Args:
@@ -26,6 +26,7 @@ def choose_strategy(name: str, batch_size: int) -> tf.distribute.Strategy:
             of these two where TF_CONFIG names several workers, mirrored where several GPUs share
             batches evenly, else one.
         batch_size: pairs in a batch of all devices.
+        parts: in how many each device cuts its share of a batch.
 
     Raises:
         SettingsError: there are no such devices or workers, or they cannot share the batch.
@@ -36,14 +37,14 @@ def choose_strategy(name: str, batch_size: int) -> tf.distribute.Strategy:
     if cluster is not None:
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
         _give_sigterm_back()
-        return _shared(strategy, batch_size)
+        return _shared(strategy, batch_size, parts)
     if name in ("multiworker", "parameter_server"):
         raise SettingsError(
             f"strategy {name} needs several workers, which {VARIABLE} names: start them with "
             "tfpix2pix launch, or use auto"
         )
     gpus = [device.name for device in tf.config.list_logical_devices("GPU")]
-    if name == "one" or (name == "auto" and (len(gpus) < 2 or batch_size % len(gpus))):
+    if name == "one" or (name == "auto" and (len(gpus) < 2 or batch_size % (len(gpus) * parts))):
         return tf.distribute.OneDeviceStrategy("/gpu:0" if has_gpu() else "/cpu:0")
     devices = gpus or [device.name for device in tf.config.list_logical_devices("CPU")]
     if len(devices) < 2:
@@ -51,7 +52,7 @@ def choose_strategy(name: str, batch_size: int) -> tf.distribute.Strategy:
             "strategy mirrored shares each batch among the GPUs of this machine, and TensorFlow "
             f"sees {'one' if gpus else 'none'}: use auto, or one"
         )
-    return _shared(tf.distribute.MirroredStrategy(devices), batch_size)
+    return _shared(tf.distribute.MirroredStrategy(devices), batch_size, parts)
 
 
 def _give_sigterm_back() -> None:
@@ -61,12 +62,15 @@ def _give_sigterm_back() -> None:
         signal.signal(signal.SIGTERM, handler)
 
 
-def _shared(strategy: tf.distribute.Strategy, batch_size: int) -> tf.distribute.Strategy:
+def _shared(
+    strategy: tf.distribute.Strategy, batch_size: int, parts: int
+) -> tf.distribute.Strategy:
     replicas = strategy.num_replicas_in_sync
-    if batch_size % replicas:
+    if batch_size % (replicas * parts):
+        shown = f" in {parts} parts each (accumulate)" if parts > 1 else ""
         raise SettingsError(
-            f"batch_size {batch_size} cannot be shared evenly by {replicas} devices: give a "
-            f"multiple of {replicas}, or strategy one"
+            f"batch_size {batch_size} cannot be shared evenly by {replicas} devices{shown}: give a "
+            f"multiple of {replicas * parts}, or strategy one"
         )
     return strategy
 

@@ -7,7 +7,6 @@ the slowest.
 
 import contextlib
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import TypeVar
 import tensorflow as tf
 
 from tfpix2pix.errors import UserError
+from tfpix2pix.places.trees import copy_tree
 from tfpix2pix.training.cluster import cluster_of
 from tfpix2pix.training.parameter_servers import is_asynchronous
 from tfpix2pix.training.run_folder import RunFolder
@@ -69,7 +69,7 @@ def folder_to_write(
         own = RunFolder(Path(place) / folder.path.name)
         agreed(strategy, 0)
         if resumes:
-            shutil.copytree(folder.path, own.path, ignore=shutil.ignore_patterns("tensorboard"))
+            copy_tree(folder.path, own.path, skip="tensorboard")
         agreed(strategy, 0)
         yield own
 
