@@ -20,8 +20,9 @@ from tfpix2pix.config import load_settings, resolve
 from tfpix2pix.errors import SettingsError, UserError
 from tfpix2pix.training import device
 from tfpix2pix.training import run as run_module
+from tfpix2pix.training.length import run_length
 from tfpix2pix.training.loop import NonFiniteLossError
-from tfpix2pix.training.run import resume, run_length, train
+from tfpix2pix.training.run import resume, train
 
 TINY = {
     "load_size": 18,
