@@ -36,6 +36,11 @@ NAVIGATION = {
         "deploy/tensorflow-serving/README",
         "deploy/beam/README",
     ],
+    "Many machines": [
+        "docs/many_machines",
+        "deploy/kubernetes/README",
+        "deploy/slurm/README",
+    ],
     "Coming from elsewhere": ["docs/coming_from", "docs/choices", "docs/weights"],
     "Recipes and results": ["docs/options", "docs/ablations", "docs/results", "docs/speed"],
     "Reference": [
@@ -44,6 +49,7 @@ NAVIGATION = {
         "docs/architecture",
         "docs/releases",
         "CONTRIBUTING",
+        "SECURITY",
         "CHANGELOG",
     ],
     "Measured in full": [

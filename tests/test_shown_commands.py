@@ -43,6 +43,7 @@ OTHERS = {
     "docs/speed.md": {"--layers"},
     "docs/training.md": {"--logdir"},
     "docs/weights.md": {"--eval"},
+    "deploy/slurm/README.md": {"--gpus-per-task", "--ntasks-per-node", "--requeue", "--signal"},
     "deploy/tensorflow-serving/README.md": {"--profile"},
 }
 OWN_PAGES = [path for path in DOCUMENTS if "beam" not in path.parts]  # those are Beam's flags

@@ -38,6 +38,7 @@ OTHER_VALUES = {
     "input_interpolation": ("nearest", "nearest"),
     "target_interpolation": ("area", "area"),
     "cache_gib": ("0", 0.0),
+    "data_service": ("grpc://host0:5050", "host0:5050"),
     "generator": ("encoder_decoder", "encoder_decoder"),
     "base_filters": ("32", 32),
     "depth": ("7", 7),
@@ -66,6 +67,7 @@ OTHER_VALUES = {
     "steps": ("3000", 3000),
     "epochs": ("0.5", 0.5),
     "batch_size": ("4", 4),
+    "accumulate": ("2", 2),
     "learning_rate": ("1e-3", 0.001),
     "discriminator_learning_rate": ("4e-4", 0.0004),
     "beta_1": ("0.9", 0.9),
@@ -111,6 +113,7 @@ OTHER_VALUES = {
 
 # Settings that make sense only together with another.
 COMPANIONS = {
+    "accumulate": ("batch_size",),
     "palette": ("input_encoding",),
     "input_encoding": ("palette",),
     "target_encoding": ("palette",),

@@ -33,6 +33,7 @@ NOT_DRAWN = {
     "on_bad", "value_range", "target_value_range", "input_encoding", "target_encoding", "palette",
     "vgg_weights", "epochs", "sample_every", "validate_every", "best_metric", "patience",
     "steps_per_execution", "deterministic", "strategy",
+    "data_service",
 }  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from types import ModuleType
 
 from tfpix2pix.cli import (
     ablate,
+    data_service,
     demo,
     doctor,
     evaluate,
@@ -42,6 +43,7 @@ COMMANDS = {
     "prepare": prepare,
     "import": import_,
     "launch": launch,
+    "data-service": data_service,
     "ablate": ablate,
     "presets": presets,
     "doctor": doctor,

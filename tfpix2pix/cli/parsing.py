@@ -145,6 +145,14 @@ def length(text: str) -> int:
     return whole(text)
 
 
+def address(text: str) -> str:
+    """The type of a flag that takes HOST:PORT."""
+    host, _, port = text.rpartition(":")
+    if not host or "/" in host or not port.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected HOST:PORT, got {text}")
+    return text
+
+
 def positive(text: str) -> float:
     """The type of a flag that takes a number above 0."""
     try:

@@ -56,7 +56,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folder for all that the run makes [runs/...]",
     )
-    parser.add_argument("--resume", action="store_true", help="continue the run in --run-dir")
+    goes_on = parser.add_mutually_exclusive_group()
+    goes_on.add_argument("--resume", action="store_true", help="continue the run in --run-dir")
+    goes_on.add_argument(
+        "--resume-or-start",
+        action="store_true",
+        help="the same where there is a run, begun with the same settings, else start it: one "
+        "command for schedulers that start it again and again",
+    )
     add_setting_flags(parser)
 
 
@@ -64,6 +71,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Trains; returns the exit status."""
     if arguments.resume:
         return _resume(arguments)
+    if arguments.resume_or_start and arguments.run_dir is None:
+        raise SettingsError("--resume-or-start needs --run-dir: the same folder each time")
     preset = arguments.preset or (None if arguments.config else DEFAULT_PRESET)
     settings = resolve(preset, arguments.config, given_settings(arguments))
     # What can be seen to be wrong without TensorFlow is said before it is imported.
@@ -77,7 +86,8 @@ def run(arguments: argparse.Namespace) -> int:
     cluster = joined(settings.train.strategy)
     if cluster is not None and arguments.run_dir is None:
         raise SettingsError("several workers need --run-dir: one folder that all of them reach")
-    if arguments.run_dir is not None and (cluster is None or cluster.is_chief):
+    is_chief = cluster is None or cluster.is_chief
+    if arguments.run_dir is not None and is_chief and not arguments.resume_or_start:
         RunFolder(arguments.run_dir).check_free()
     with tensorflow_imported_quietly():
         from tfpix2pix.training.run import train
@@ -85,9 +95,9 @@ def run(arguments: argparse.Namespace) -> int:
     name = preset or arguments.config.stem
     run_dir = arguments.run_dir or claim_run_folder(RUNS, name).path
     origin = f"preset {preset}" if preset else str(arguments.config)
-    if cluster is None or cluster.is_chief:
+    if is_chief:
         print(f"run folder {run_dir}, {origin}", flush=True)
-    return _conclude(train(settings, run_dir), cluster)
+    return _conclude(train(settings, run_dir, or_resume=arguments.resume_or_start), cluster)
 
 
 def _resume(arguments: argparse.Namespace) -> int:

@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from tfpix2pix.config.types import (
+    Address,
     Augmentations,
     BestMetric,
     Bias,
@@ -119,6 +120,11 @@ class DataSettings:
         "sizes, cropped one by one, are not kept",
         ge=0,
     )
+    data_service: Address | None = _setting(
+        None,
+        "a service that decodes and resizes training pairs, see `tfpix2pix data-service`",
+        "HOST:PORT",
+    )
 
     @property
     def crops_each_pair(self) -> bool:
@@ -208,6 +214,9 @@ class TrainSettings:
         None, "length in passes over the training pairs", gt=0, le=10**6
     )
     batch_size: int = _setting(1, "pairs a step", ge=1)
+    accumulate: int = _setting(
+        1, "compute each batch in so many equal parts, one after the other: needs less memory", ge=1
+    )
     learning_rate: float = _setting(2e-4, "Adam's learning rate", gt=0, allow_inf_nan=False)
     discriminator_learning_rate: float | None = _setting(
         None, "the discriminator's (default: learning_rate)", gt=0, allow_inf_nan=False
@@ -271,10 +280,11 @@ class TrainSettings:
     ema_decay: float = _setting(
         0.0, "decay of the moving average of G's weights that predicts; 0: none", ge=0, lt=1
     )
-    strategy: Literal["auto", "one", "mirrored", "multiworker"] = _setting(
+    strategy: Literal["auto", "one", "mirrored", "multiworker", "parameter_server"] = _setting(
         "auto",
         "one: a single device; mirrored: all GPUs of this machine share each batch; multiworker: "
-        "those of all workers that TF_CONFIG names; auto: what there is",
+        "those of all workers that TF_CONFIG names; parameter_server: each worker takes steps by "
+        "itself, in no order that could be repeated; auto: what there is",
     )
     seed: int = _setting(0, "of weights, order, jitter and dropout", ge=0, lt=2**31)
     jit: Switch = _setting(

@@ -16,6 +16,7 @@ from tfpix2pix.data.augment import center_crop, random_crop
 from tfpix2pix.data.formats import ImageFormat, PairFormat
 from tfpix2pix.data.pair_checks import ASPECT_TOLERANCE
 from tfpix2pix.data.pairs import ImagePair, Pairs
+from tfpix2pix.data.service import served_parts
 
 Fetch = Callable[[tf.Tensor], ImagePair]
 
@@ -220,6 +221,7 @@ def training_batches(
     steps: int,
     crop_size: tuple[int, int] | None = None,
     share: Share = WHOLE,
+    service: str | None = None,
 ) -> tf.data.Dataset:
     """Batches for the steps `first_step` to `steps`: ([B, H, W, C], [B, H, W, C']).
 
@@ -236,6 +238,7 @@ def training_batches(
             and not in the compiled step, which takes but one size.
         share: which part of the batches is made; batch_size is that of all parts together, of
             which the replicas' number is a divisor.
+        service: HOST:PORT of a data service that makes them, the same.
     """
     mine = batch_size // share.pipelines
 
@@ -248,12 +251,24 @@ def training_batches(
     def position(number: tf.Tensor) -> tf.Tensor:
         return number // mine * batch_size + share.pipeline * mine + number % mine
 
-    numbers = tf.data.Dataset.range(first_step * mine, steps * mine)
-    dataset = numbers.map(
-        lambda number: fetch_at(position(number)), num_parallel_calls=tf.data.AUTOTUNE
-    )
     part = batch_size // share.replicas
-    return dataset.batch(part, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+
+    def parts(first: tf.Tensor | int, last: tf.Tensor | int) -> tf.data.Dataset:
+        pairs = tf.data.Dataset.range(first, last).map(
+            lambda number: fetch_at(position(number)), num_parallel_calls=tf.data.AUTOTUNE
+        )
+        return pairs.batch(part, drop_remainder=True)
+
+    if service is None:
+        dataset = parts(first_step * mine, steps * mine)
+    else:
+        numbers = range(first_step * mine // part, steps * mine // part)
+        dataset = served_parts(
+            lambda number: parts(number * part, (number + 1) * part).get_single_element(),
+            numbers,
+            service,
+        )
+    return dataset.prefetch(tf.data.AUTOTUNE)
 
 
 def evaluation_batches(

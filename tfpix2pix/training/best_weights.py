@@ -35,7 +35,7 @@ class BestWeights:
         """
         place = self._folder / f"step-{self._state.steps_done}"
         with folder_written_atomically(place, tf.errors.OpError) as temporary:
-            self._checkpoint.write(str(temporary / BEST_FILES))
+            self._checkpoint.write(str(temporary / BEST_FILES), self._state.file_options)
 
     def keep(self, steps: Collection[int | None]) -> None:
         """Removes all but those of these steps, and what a killed run left half written.

@@ -50,7 +50,7 @@ class Checkpoints:
         if self.latest == self._path(steps_done):
             return  # to write it again would put a complete checkpoint at risk
         with writing(self.folder, tf.errors.OpError):
-            self._manager.save(checkpoint_number=steps_done)
+            self._manager.save(checkpoint_number=steps_done, options=self._state.file_options)
 
     def restore_latest(self) -> bool:
         """Restores every variable from the last complete checkpoint.
@@ -66,7 +66,7 @@ class Checkpoints:
             # size than that which they are trained at.
             untrained = self.latest == self._path(0)
             parts = self._state.checkpoint(with_pool=False) if untrained else self._checkpoint
-            restore_exactly(parts, self.latest)
+            restore_exactly(parts, self.latest, self._state.file_options)
             return True
         # A run killed while it wrote its first checkpoint leaves one index, and no state file.
         if (self.folder / "checkpoint").exists() or len(list(self.folder.glob("*.index"))) > 1:
@@ -78,14 +78,21 @@ class Checkpoints:
         return False
 
 
-def restore_exactly(checkpoint: tf.train.Checkpoint, path: str) -> None:
+def restore_exactly(
+    checkpoint: tf.train.Checkpoint, path: str, options: tf.train.CheckpointOptions | None = None
+) -> None:
     """Restores every variable of `checkpoint` from `path`.
+
+    Args:
+        checkpoint: whose variables are there already.
+        path: as TensorFlow names checkpoints.
+        options: how files are read.
 
     Raises:
         UserError: the file is damaged or lacks some of the variables.
     """
     try:
-        status = checkpoint.read(path)
+        status = checkpoint.read(path, options)
         status.assert_existing_objects_matched().expect_partial()
     except (tf.errors.OpError, AssertionError, ValueError, IndexError) as error:
         raise UserError(

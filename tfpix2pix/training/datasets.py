@@ -23,6 +23,7 @@ from tfpix2pix.data.pipeline import (
     shuffled_index,
     training_batches,
 )
+from tfpix2pix.data.service import check_can_be_sent, check_service
 from tfpix2pix.errors import SettingsError, UserError
 
 EVALUATION_BATCH = 8
@@ -71,6 +72,7 @@ class RunData:
             steps=steps,
             crop_size=self.settings.crop_size if self.settings.crops_each_pair else None,
             share=share,
+            service=self.settings.data_service,
         )
 
     def broken_pair(self, settings: TrainSettings, step: int) -> UserError | None:
@@ -143,8 +145,10 @@ def open_run_data(settings: DataSettings) -> RunData:
     """Opens the training and validation pairs that the settings name.
 
     Raises:
-        UserError: they cannot be found or read, or some cannot be used.
+        UserError: they cannot be found or read, or some cannot be used, or not by the service.
     """
+    if settings.data_service:
+        check_service(settings.data_service)
     opened = open_splits(settings, usable_pairs(settings))
     train = opened["train"]
     settings = with_network_size(settings, train)
@@ -154,7 +158,11 @@ def open_run_data(settings: DataSettings) -> RunData:
     if held_out is not None:
         evaluation = evaluation_resizing(settings)
         validation = Split(held_out, fetcher(held_out, evaluation, settings.cache_gib))
-    return RunData(settings, Split(train, fetcher(train, resizing, settings.cache_gib)), validation)
+    # What is kept in memory here, others cannot reach.
+    fetch = fetcher(train, resizing, 0 if settings.data_service else settings.cache_gib)
+    if settings.data_service:
+        check_can_be_sent(fetch)
+    return RunData(settings, Split(train, fetch), validation)
 
 
 def training_resizing(settings: DataSettings) -> Resizing:

@@ -22,6 +22,12 @@ class Gradients(NamedTuple):
     values: list[tf.Tensor]
     scale: tf.Tensor
 
+    @classmethod
+    def zeros(cls, model: keras.Model) -> "Gradients":
+        """Where a sum of a model's gradients begins."""
+        values = [tf.zeros(v.shape, v.dtype) for v in model.trainable_variables]
+        return cls(values, tf.zeros([]))
+
     def norm(self) -> tf.Tensor:
         """Of all of them together without the factor, before any clipping, a scalar.
 

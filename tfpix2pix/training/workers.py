@@ -17,6 +17,7 @@ import tensorflow as tf
 from tfpix2pix.errors import UserError
 from tfpix2pix.places.trees import copy_tree
 from tfpix2pix.training.cluster import cluster_of
+from tfpix2pix.training.parameter_servers import is_asynchronous
 from tfpix2pix.training.run_folder import RunFolder
 from tfpix2pix.training.strategies import agreed, has_workers
 
@@ -94,9 +95,10 @@ def naming_lost_workers(strategy: tf.distribute.Strategy, run_dir: Path) -> Iter
     try:
         yield
     except GONE as error:
-        if not has_workers(strategy):
+        if not (has_workers(strategy) or is_asynchronous(strategy)):
             raise
+        gone = "a parameter server" if is_asynchronous(strategy) else "another worker"
         raise UserError(
-            "another worker has stopped or cannot be reached, so all stop: start all again with "
+            f"{gone} has stopped or cannot be reached, so all stop: start all again with "
             f"--run-dir {run_dir} --resume, and they go on from the last checkpoint"
         ) from error
