@@ -102,6 +102,7 @@ OTHER_VALUES = {
     "deterministic": ("yes", True),
     "log_every": ("1", 1),
     "sample_every": ("10", 10),
+    "keep_samples": ("20", 20),
     "sample_pairs": ("64", 64),
     "validate_every": ("20", 20),
     "best_metric": ("l1", "l1"),

@@ -301,6 +301,9 @@ class TrainSettings:
     )
     log_every: Every = _setting(50, "steps between rows of metrics.csv")
     sample_every: Every = _setting(1000, "steps between sample grids")
+    keep_samples: int = _setting(
+        200, "sample grids kept: of a longer run every 2nd, 4th, 8th, ...", ge=1
+    )
     sample_pairs: int = _setting(6, "pairs in a sample grid", ge=1, le=64)
     validate_every: Every = _setting(1000, "steps between validations")
     best_metric: BestMetric | None = _setting(
