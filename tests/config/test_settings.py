@@ -68,6 +68,7 @@ OTHER_VALUES = {
     "epochs": ("0.5", 0.5),
     "batch_size": ("4", 4),
     "accumulate": ("2", 2),
+    "recompute": ("on", True),
     "learning_rate": ("1e-3", 0.001),
     "discriminator_learning_rate": ("4e-4", 0.0004),
     "beta_1": ("0.9", 0.9),

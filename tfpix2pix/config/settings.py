@@ -217,6 +217,9 @@ class TrainSettings:
     accumulate: int = _setting(
         1, "compute each batch in so many equal parts, one after the other: needs less memory", ge=1
     )
+    recompute: bool = _setting(
+        False, "compute features again for the gradients instead of keeping them: less memory"
+    )
     learning_rate: float = _setting(2e-4, "Adam's learning rate", gt=0, allow_inf_nan=False)
     discriminator_learning_rate: float | None = _setting(
         None, "the discriminator's (default: learning_rate)", gt=0, allow_inf_nan=False
