@@ -43,7 +43,13 @@ NAVIGATION = {
         "deploy/ray/README",
     ],
     "Coming from elsewhere": ["docs/coming_from", "docs/choices", "docs/weights"],
-    "Recipes and results": ["docs/options", "docs/ablations", "docs/results", "docs/speed"],
+    "Recipes and results": [
+        "docs/options",
+        "docs/ablations",
+        "docs/results",
+        "docs/speed",
+        "docs/scaling",
+    ],
     "Reference": [
         "docs/api",
         "docs/errors",
@@ -58,6 +64,7 @@ NAVIGATION = {
         "Pipeline <docs/benchmarks/pipeline>",
         "Many pairs <docs/benchmarks/large>",
         "Formats <docs/benchmarks/formats>",
+        "Memory of training <docs/benchmarks/memory>",
     ],
 }
 FOLDERS = ("docs", "deploy")

@@ -1,8 +1,8 @@
 """Trains three steps on one device and on two, and prints how far the weights lie apart.
 
 With a pool and an average, whose variables are distributed in other ways than weights are. Given
-the argument parts, each replica's share of a batch is computed in parts, with spectral norms, whose
-directions replicas share.
+the argument parts, each replica computes its share in parts, and features again, with spectral
+norms, whose directions replicas share.
 
 A program of its own: the logical devices must be set up before TensorFlow starts.
 """
@@ -65,7 +65,7 @@ def main() -> None:
     tf.config.set_logical_device_configuration(cpu, logical)
     how: dict[str, Any] = {"pairs": 2}
     if sys.argv[1:] == ["parts"]:
-        how = {"pairs": 4, "accumulate": 2, "update": "alternating"}
+        how = {"pairs": 4, "accumulate": 2, "recompute": True, "update": "alternating"}
     one = trained_weights(tf.distribute.OneDeviceStrategy("/cpu:0"), **how)
     two = trained_weights(tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"]), **how)
     print(max(np.abs(a - b).max() for a, b in zip(one, two, strict=True)))  # noqa: T201

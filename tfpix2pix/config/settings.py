@@ -217,6 +217,9 @@ class TrainSettings:
     accumulate: int = _setting(
         1, "compute each batch in so many equal parts, one after the other: needs less memory", ge=1
     )
+    recompute: bool = _setting(
+        False, "compute features again for the gradients instead of keeping them: less memory"
+    )
     learning_rate: float = _setting(2e-4, "Adam's learning rate", gt=0, allow_inf_nan=False)
     discriminator_learning_rate: float | None = _setting(
         None, "the discriminator's (default: learning_rate)", gt=0, allow_inf_nan=False
@@ -301,6 +304,9 @@ class TrainSettings:
     )
     log_every: Every = _setting(50, "steps between rows of metrics.csv")
     sample_every: Every = _setting(1000, "steps between sample grids")
+    keep_samples: int = _setting(
+        200, "sample grids kept: of a longer run every 2nd, 4th, 8th, ...", ge=1
+    )
     sample_pairs: int = _setting(6, "pairs in a sample grid", ge=1, le=64)
     validate_every: Every = _setting(1000, "steps between validations")
     best_metric: BestMetric | None = _setting(

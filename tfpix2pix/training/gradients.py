@@ -22,6 +22,7 @@ from tfpix2pix.training.diffaugment import diff_augment
 from tfpix2pix.training.networks import Gradients, Networks
 from tfpix2pix.training.penalties import JudgedPair, gradient_penalty, r1_penalty
 from tfpix2pix.training.pool import ImagePool
+from tfpix2pix.training.recomputation import Recompute
 
 PerceptualLoss = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
@@ -40,6 +41,7 @@ class Plan:
             to read all gradients once more would take 3 % of a step of the paper's networks on a
             CPU, and 8 % at 64x64.
         parts: in how many equal parts, one after the other, a batch is computed.
+        recompute: whether features are computed again for the gradients; see `recomputed`.
     """
 
     objective: Objective = USUAL_OBJECTIVE
@@ -49,6 +51,7 @@ class Plan:
     loss_scale: float = 1.0
     norms_every: int = 1
     parts: int = 1
+    recompute: Recompute = "no"
 
 
 USUAL_PLAN = Plan()
@@ -72,13 +75,13 @@ def both_gradients(
     """Of the generator and of the discriminator, from one snapshot."""
     objective = plan.objective
     with tf.GradientTape() as generator_tape, tf.GradientTape() as discriminator_tape:
-        generated_image = networks.generator(input_image, training=True)
+        generated_image = networks.answer(input_image, recompute=plan.recompute)
         shown = show(plan, input_image, target_image, generated_image, draws)
-        real, fake = (judge(networks, objective, pair) for pair in (shown.real, shown.fake))
+        real, fake = (judge(networks, plan, pair) for pair in (shown.real, shown.fake))
         losses = objective.generator_losses(
             Evidence(target_image, generated_image, fake, real, plan.perceptual)
         )
-        learned = fake if plan.pool is None else networks.judge(*shown.learned_fake)
+        learned = fake if plan.pool is None else _judge_alone(networks, plan, shown.learned_fake)
         losses |= _discriminator_losses(networks, objective, shown, real, learned, draws)
     of_generator = networks.generator_gradients(
         generator_tape, losses["generator_loss"], plan.loss_scale
@@ -92,7 +95,7 @@ def both_gradients(
 def discriminator_gradients(networks: Networks, plan: Plan, shown: Shown, draws: Draws) -> Found:
     """Of the discriminator, for what it is shown."""
     with tf.GradientTape() as tape:
-        real, fake = networks.judge(*shown.real), networks.judge(*shown.learned_fake)
+        real, fake = (_judge_alone(networks, plan, p) for p in (shown.real, shown.learned_fake))
         losses = _discriminator_losses(networks, plan.objective, shown, real, fake, draws)
     loss = losses["discriminator_loss"]
     return losses, [networks.discriminator_gradients(tape, loss, plan.loss_scale)]
@@ -102,7 +105,7 @@ def gradients_of_answers(
     networks: Networks, plan: Plan, input_image: tf.Tensor, target_image: tf.Tensor, draws: Draws
 ) -> Found:
     """Of the discriminator, for what the generator answers."""
-    generated_image = networks.generator(input_image, training=True)
+    generated_image = networks.answer(input_image, recompute=plan.recompute)
     shown = show(plan, input_image, target_image, generated_image, draws)
     return discriminator_gradients(networks, plan, shown, draws)
 
@@ -113,15 +116,13 @@ def generator_gradients(
     """Of the generator, against the discriminator as it is, if the objective has one."""
     objective = plan.objective
     with tf.GradientTape() as tape:
-        generated_image = networks.generator(input_image, training=True)
+        generated_image = networks.answer(input_image, recompute=plan.recompute)
         fake = real = None
         if objective.has_discriminator:
             shown = show(plan, input_image, target_image, generated_image, draws)
             with tape.stop_recording():
-                real = (
-                    judge(networks, objective, shown.real) if objective.matches_features else None
-                )
-            fake = judge(networks, objective, shown.fake)
+                real = judge(networks, plan, shown.real) if objective.matches_features else None
+            fake = judge(networks, plan, shown.fake)
         losses = objective.generator_losses(
             Evidence(target_image, generated_image, fake, real, plan.perceptual)
         )
@@ -150,9 +151,14 @@ def show(
     return Shown(real, fake, learned_fake)
 
 
-def judge(networks: Networks, objective: Objective, pair: JudgedPair) -> Judgement:
+def judge(networks: Networks, plan: Plan, pair: JudgedPair) -> Judgement:
     """The discriminator's answer, with its features where they are matched."""
-    return networks.judge(*pair, features=objective.matches_features)
+    features = plan.objective.matches_features
+    return networks.judge(*pair, features=features, recompute=plan.recompute)
+
+
+def _judge_alone(networks: Networks, plan: Plan, pair: JudgedPair) -> Judgement:
+    return networks.judge(*pair, recompute=plan.recompute)
 
 
 def _discriminator_losses(

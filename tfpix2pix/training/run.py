@@ -194,6 +194,7 @@ def _train_step(
         ema_decay=settings.train.ema_decay,
         norms_every=min(settings.train.log_every, NORMS_EVERY),
         accumulate=settings.train.accumulate,
+        recompute=settings.train.recompute,
         seed=settings.train.seed,
         strategy=strategy,
         jit=settings.train.jit == "on",
@@ -240,7 +241,7 @@ def _naming_broken_pairs(
         yield
     except tf.errors.ResourceExhaustedError as error:
         raise UserError(
-            "out of memory: use a smaller batch_size, crop_size or base_filters"
+            "out of memory: try accumulate or recompute, or a smaller crop_size or base_filters"
         ) from error
     except tf.errors.OpError as error:
         if isinstance(error, GONE) and (has_workers(strategy) or is_asynchronous(strategy)):

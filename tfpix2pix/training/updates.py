@@ -70,13 +70,13 @@ def alternating_update(
         return _alternating_in_parts(networks, plan, (input_image, target_image), draws)
     objective = plan.objective
     with tf.GradientTape() as tape:
-        generated_image = networks.generator(input_image, training=True)
+        generated_image = networks.answer(input_image, recompute=plan.recompute)
         shown = show(plan, input_image, target_image, generated_image, draws)
         with tape.stop_recording():
             losses, found = discriminator_gradients(networks, plan, shown, draws)
             losses |= _applied(networks, [networks.discriminator], found, plan, draws)
-            real = judge(networks, objective, shown.real) if objective.matches_features else None
-        fake = judge(networks, objective, shown.fake)
+            real = judge(networks, plan, shown.real) if objective.matches_features else None
+        fake = judge(networks, plan, shown.fake)
         losses |= objective.generator_losses(
             Evidence(target_image, generated_image, fake, real, plan.perceptual)
         )
