@@ -19,7 +19,7 @@ from tfpix2pix.data.pairs import ImagePair, Pairs
 from tfpix2pix.data.records import RecordNames, identity, open_shards, reader, shard_paths
 from tfpix2pix.data.sources import TFDS_PREFIX, kind_of
 from tfpix2pix.data.splits import SPLITS
-from tfpix2pix.data.whole_tfds import check_tfds
+from tfpix2pix.data.whole_tfds import check_features, check_tfds
 from tfpix2pix.errors import UserError
 
 # What a set may call our splits, and the feature that holds a pair's name.
@@ -63,6 +63,7 @@ def _builder(settings: DataSettings) -> tfds.core.DatasetBuilder:
         name = settings.data.removeprefix(TFDS_PREFIX)
         return prepared_builder(name, settings.data_dir, settings.manual_dir)
     check_tfds()
+    check_features(Path(settings.data).expanduser())
     try:
         return tfds.builder_from_directory(Path(settings.data).expanduser())
     except (OSError, ValueError, KeyError, ParseError, tf.errors.OpError) as error:

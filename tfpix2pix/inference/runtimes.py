@@ -202,8 +202,10 @@ def _load_keras(path: Path) -> Network:
     import keras
 
     import tfpix2pix.models  # noqa: F401  (registers its layers)
+    from tfpix2pix.models.pretrained import UNREADABLE
 
-    with _opening(path, ValueError, OSError):
+    # In safe mode, Keras' default: no code that a file brings along is run.
+    with _opening(path, *UNREADABLE):
         model = keras.saving.load_model(path, compile=False)
     return _called_with_floats(model, model.input_shape)
 
