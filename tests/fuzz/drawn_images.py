@@ -200,7 +200,7 @@ def bombs():
         )
 
 
-def _blank(encode, side=3000):
+def _blank(encode, side=1500):
     """A large image of one colour, as a file of a few kilobytes."""
     return bytes(encode(np.zeros((side, side, 3), np.uint8)))
 

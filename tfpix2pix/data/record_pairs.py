@@ -25,6 +25,11 @@ from tfpix2pix.errors import UserError
 # What a set may call our splits, and the feature that holds a pair's name.
 OTHER_SPLITS = {"val": ("val", "validation", "valid", "dev")}
 NAME_FEATURES = ("name", "file_name", "filename")
+# What TFDS raises for a store that is damaged, or none of its own.
+UNREADABLE = (
+    *(OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, AssertionError),
+    *(ParseError, tf.errors.OpError),
+)
 
 
 def open_record_splits(
@@ -66,8 +71,8 @@ def _builder(settings: DataSettings) -> tfds.core.DatasetBuilder:
     check_features(Path(settings.data).expanduser())
     try:
         return tfds.builder_from_directory(Path(settings.data).expanduser())
-    except (OSError, ValueError, KeyError, ParseError, tf.errors.OpError) as error:
-        reason = str(error).splitlines()[0].rstrip(".")
+    except UNREADABLE as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__).rstrip(".")
         raise UserError(
             f"{settings.data} is no complete store: {reason}. Write it anew with tfpix2pix prepare"
         ) from error

@@ -171,7 +171,8 @@ def _load_onnx(path: Path) -> Network:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # what it cannot do it raises
     # They have no base class of their own.
-    with _opening(path, state.Fail, state.InvalidGraph, state.InvalidProtobuf, state.NoModel):
+    names = "Fail InvalidArgument InvalidGraph InvalidProtobuf NoModel NoSuchFile NotImplemented"
+    with _opening(path, *(getattr(state, name) for name in names.split())):
         session = onnxruntime.InferenceSession(
             str(path), options, providers=["CPUExecutionProvider"]
         )
