@@ -25,13 +25,18 @@ from tfpix2pix.data.records import (
 )
 from tfpix2pix.data.sources import TFDS_PREFIX, kind_of
 from tfpix2pix.data.splits import SPLITS
-from tfpix2pix.data.whole_tfds import check_tfds
+from tfpix2pix.data.whole_tfds import check_features, check_tfds
 from tfpix2pix.errors import UserError
 from tfpix2pix.places import as_place, is_remote
 
 # What a set may call our splits, and the feature that holds a pair's name.
 OTHER_SPLITS = {"val": ("val", "validation", "valid", "dev")}
 NAME_FEATURES = ("name", "file_name", "filename")
+# What TFDS raises for a store that is damaged, or none of its own.
+UNREADABLE = (
+    *(OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, AssertionError),
+    *(ParseError, tf.errors.OpError),
+)
 
 
 def open_record_splits(
@@ -70,10 +75,11 @@ def _builder(settings: DataSettings) -> tfds.core.DatasetBuilder:
         name = settings.data.removeprefix(TFDS_PREFIX)
         return prepared_builder(name, settings.data_dir, settings.manual_dir)
     check_tfds()
+    check_features(as_place(settings.data).expanduser())
     try:
         return builder_in(as_place(settings.data).expanduser())
-    except (OSError, ValueError, KeyError, ParseError, tf.errors.OpError) as error:
-        reason = str(error).splitlines()[0].rstrip(".")
+    except UNREADABLE as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__).rstrip(".")
         raise UserError(
             f"{settings.data} is no complete store: {reason}. Write it anew with tfpix2pix prepare"
         ) from error

@@ -14,8 +14,9 @@ from tfpix2pix.config import Settings
 from tfpix2pix.data.formats import RGB_PAIRS, PairFormat
 from tfpix2pix.errors import UserError
 from tfpix2pix.files import writing
+from tfpix2pix.places import as_place
 from tfpix2pix.training.build import build_generator
-from tfpix2pix.training.kept import find_checkpoint
+from tfpix2pix.training.kept import find_checkpoint, foreign_checkpoint
 from tfpix2pix.training.state import TrainState, named_weights, predictor_key
 
 
@@ -26,6 +27,7 @@ class Checkpoints:
         self._state = state
         self.folder = folder
         self._checkpoint = state.checkpoint()
+        _refuse_foreign(folder)
         self._manager = tf.train.CheckpointManager(
             self._checkpoint, str(folder), max_to_keep=keep, checkpoint_name="step"
         )
@@ -76,6 +78,19 @@ class Checkpoints:
                 'model_checkpoint_path: "step-N", with the largest N that has an .index file'
             )
         return False
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """TensorFlow deletes what the state file names, once there are newer ones, wherever it is.
+
+    Raises:
+        UserError: it names checkpoints of another folder.
+    """
+    state = tf.train.get_checkpoint_state(str(folder))
+    named = [state.model_checkpoint_path, *state.all_model_checkpoint_paths] if state else []
+    for path in filter(None, named):
+        if as_place(path).parent != folder:
+            raise foreign_checkpoint(folder, path)
 
 
 def restore_exactly(

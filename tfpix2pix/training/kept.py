@@ -10,6 +10,8 @@ from tfpix2pix.places import as_place
 BEST = "best"
 BEST_FILES = "weights"
 
+_NAME = re.compile(r"[\w.-]*-\d{1,18}", re.ASCII)
+
 # What `tf.train.CheckpointManager` keeps account in: a protobuf as text.
 STATE_FILE = "checkpoint"
 _STATE_LINE = re.compile(r'^(all_)?model_checkpoint_paths?: "(.+)"$', re.MULTILINE)
@@ -68,6 +70,13 @@ def step_of(path: str) -> int:
     return int(path.removesuffix(f"/{BEST_FILES}").rpartition("-")[2])
 
 
+def foreign_checkpoint(checkpoints: Path, name: str) -> UserError:
+    """The error to raise where a run's state file leads elsewhere: old ones are deleted by it."""
+    return UserError(
+        f"{checkpoints / STATE_FILE} names {name!r}: expected checkpoints beside it, such as step-N"
+    )
+
+
 def _whole_paths(checkpoints: Path) -> tuple[str | None, dict[int, str]]:
     """The path prefixes of the last checkpoint, and of all by their steps, if complete."""
     try:
@@ -77,6 +86,8 @@ def _whole_paths(checkpoints: Path) -> tuple[str | None, dict[int, str]]:
     latest: str | None = None
     complete = {}
     for of_all, name in _STATE_LINE.findall(state):
+        if not _NAME.fullmatch(name):
+            raise foreign_checkpoint(checkpoints, name)
         path = str(checkpoints / name)
         if not as_place(f"{path}.index").exists():
             continue
