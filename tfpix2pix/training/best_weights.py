@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from tfpix2pix.config import TrainSettings
 from tfpix2pix.files import PARTIAL, folder_written_atomically, writing
+from tfpix2pix.training.checksums import write_checksums
 from tfpix2pix.training.kept import BEST, BEST_FILES
 from tfpix2pix.training.state import TrainState, named_weights, predictor_key
 
@@ -34,7 +35,9 @@ class BestWeights:
         """
         place = self._folder / f"step-{self._state.steps_done}"
         with folder_written_atomically(place, tf.errors.OpError) as temporary:
-            self._checkpoint.write(str(temporary / BEST_FILES))
+            path = str(temporary / BEST_FILES)
+            self._checkpoint.write(path)
+            write_checksums(path)
 
     def keep(self, steps: Collection[int | None]) -> None:
         """Removes all but those of these steps, and what a killed run left half written.
