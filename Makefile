@@ -15,8 +15,9 @@ install: $(VENV)/installed-test
 test: $(VENV)/installed-test
 	$(BIN)/pytest -n 2 --dist loadfile --durations 15
 
+# Files in their order: otherwise those of few tests come last, and the longest has a single one.
 test-slow: $(VENV)/installed-test
-	$(BIN)/pytest -m slow -n 2 --dist loadfile --durations 40
+	$(BIN)/pytest -m slow -n 2 --dist loadfile --no-loadscope-reorder --durations 40
 
 test-browser: $(VENV)/installed-demo
 	$(BIN)/pytest -m browser
