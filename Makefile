@@ -15,8 +15,9 @@ install: $(VENV)/installed-test
 test: $(VENV)/installed-test
 	$(BIN)/pytest -n 2 --dist loadfile --durations 15
 
+# Files in their order: otherwise those of few tests come last, and the longest has a single one.
 test-slow: $(VENV)/installed-test
-	$(BIN)/pytest -m slow -n 2 --dist loadfile --durations 40
+	$(BIN)/pytest -m slow -n 2 --dist loadfile --no-loadscope-reorder --durations 40
 
 test-browser: $(VENV)/installed-demo
 	$(BIN)/pytest -m browser
@@ -148,7 +149,6 @@ $(VENV)/installed-test: $(VENV)/tools .ci/lock-test.txt .ci/torch.txt setup.cfg 
 	$(BIN)/pip install --quiet --require-hashes --no-build-isolation --requirement .ci/lock-test.txt
 	$(BIN)/pip install --quiet $(TORCH_FROM) --requirement .ci/torch.txt
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
-	$(BIN)/pip check
 	touch $@
 
 $(COLAB)/installed: setup.cfg pyproject.toml .ci/colab-constraints.txt

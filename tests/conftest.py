@@ -1,5 +1,6 @@
 """Fixtures that several rooms share: a tiny set of drawn pairs in a folder."""
 
+import gc
 import sys
 from pathlib import Path
 
@@ -13,6 +14,9 @@ SIZE = 64
 # PyTorch's optimizers and compiler import Triton, which is for GPUs, and which kills the process
 # where TensorFlow was imported first. Without it they do as well.
 sys.modules["triton"] = None
+
+# TensorFlow keeps hundreds of thousands of objects, which each collection looks through.
+gc.set_threshold(20_000, 20, 50)
 
 # The same examples in every run, and no time limit on a busy machine.
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)

@@ -163,6 +163,7 @@ def test_a_run_ends_early_is_finished_and_goes_on_when_told_to(course, settings,
     )
     run_dir = tmp_path / "run"
     result = train(settings, run_dir)
+    shutil.copytree(run_dir, tmp_path / "ended")
     assert (result.step, result.ended_early, result.stopped_by) == (5, True, None)
     assert result.standing.idle == 2
     assert result.baseline  # as at the end of any run
@@ -181,7 +182,7 @@ def test_a_run_ends_early_is_finished_and_goes_on_when_told_to(course, settings,
         resume(run_dir, steps=8)
     assert resume(run_dir).step > 5
     shutil.rmtree(run_dir)
-    train(settings, run_dir)
+    shutil.move(tmp_path / "ended", run_dir)
     assert cli.main(["train", "--run-dir", str(run_dir), "--resume", "--steps", "8"]) == 0
     shown = capsys.readouterr().out
     # Two more: the patience begins anew.
