@@ -40,6 +40,7 @@ NAVIGATION = {
         "docs/many_machines",
         "deploy/kubernetes/README",
         "deploy/slurm/README",
+        "deploy/ray/README",
     ],
     "Coming from elsewhere": ["docs/coming_from", "docs/choices", "docs/weights"],
     "Recipes and results": [

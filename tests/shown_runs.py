@@ -94,7 +94,7 @@ NOT_RUN = {
     "tfpix2pix data-service --host host0 --workers 2": SERVICE,
     "tfpix2pix data-service --host host1 --join host0:5050": SERVICE,
     "tfpix2pix-train --data PATH --run-dir RUN --data-service host0:5050": SERVICE,
-    "pip install tfpix2pix 'ray[train]'": RAY,
+    "pip install 'tfpix2pix[ray]'": RAY,
     "python train.py --workers 2 --data /shared/facades --run-dir /shared/runs/facades --preset "
     "facades --set batch_size=2": RAY,
     "tfpix2pix --print-completion bash > "

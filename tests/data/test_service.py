@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from tfpix2pix.config import TrainSettings, resolve
 from tfpix2pix.data import service
-from tfpix2pix.data.pipeline import WHOLE, Share
+from tfpix2pix.data.order import WHOLE, Share
 from tfpix2pix.data.service import check_service, in_order
 from tfpix2pix.errors import SettingsError
 from tfpix2pix.training.datasets import open_run_data

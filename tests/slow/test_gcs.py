@@ -11,11 +11,11 @@ from tfpix2pix.training.records import MetricsFile
 
 pytestmark = pytest.mark.slow
 
-TINY = ("--load-size=36", "--crop-size=32", "--base-filters=4", "--depth=3", "--n-layers=1")
+TINY = "--load-size=36 --crop-size=32 --base-filters=4 --depth=3 --n-layers=1"
 BUCKET = "gs://bucket"
 # One process for all, since each start costs TensorFlow's import; --config is read there too.
 COMMANDS = (
-    f"train --data {BUCKET}/pairs --run-dir {BUCKET}/runs/a --config {BUCKET}/my.yaml",
+    f"train --data {BUCKET}/pairs --run-dir {BUCKET}/runs/a --config {BUCKET}/my.yaml {TINY}",
     f"train --run-dir {BUCKET}/runs/a --resume --steps 4",
     f"predict {BUCKET}/runs/a {BUCKET}/pairs/val --output {BUCKET}/answers",
     f"evaluate {BUCKET}/runs/a",
@@ -39,8 +39,7 @@ def test_a_run_lives_in_a_bucket(tmp_path, module_pairs_folder):
     for path in module_pairs_folder.rglob("*.png"):
         name = path.relative_to(module_pairs_folder.parent).as_posix()
         fake.objects["bucket", name] = path.read_bytes()
-    given = (flag[2:].replace("-", "_").replace("=", ": ") for flag in TINY)
-    fake.objects["bucket", "my.yaml"] = "\n".join([*given, "steps: 2", "log_every: 1"]).encode()
+    fake.objects["bucket", "my.yaml"] = b"train: {steps: 2, log_every: 1}\n"
     before = set(fake.objects)
     commands = [command.replace("OUT", str(tmp_path / "out")) for command in COMMANDS]
     with fake.serving():

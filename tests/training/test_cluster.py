@@ -3,9 +3,11 @@
 import json
 
 import pytest
+import tensorflow as tf
 
-from tfpix2pix.errors import SettingsError
-from tfpix2pix.training import strategies
+from tfpix2pix.errors import SettingsError, UserError
+from tfpix2pix.files import writing
+from tfpix2pix.training import strategies, workers
 from tfpix2pix.training.cluster import VARIABLE, Cluster, cluster_of, joined
 from tfpix2pix.training.strategies import choose_strategy
 
@@ -95,3 +97,15 @@ def test_several_workers_need_a_cluster(monkeypatch):
         with pytest.raises(SettingsError, match="needs several workers, which TF_CONFIG names"):
             choose_strategy(name, 4)
     assert strategies.agreed(choose_strategy("auto", 4), 15) == 15
+
+
+def test_a_server_that_is_lost_while_a_checkpoint_is_written_is_named(monkeypatch, tmp_path):
+    strategy = choose_strategy("one", 4)
+    monkeypatch.setattr(workers, "is_asynchronous", lambda _: True)
+    for said, named in (("from remote target /job:ps/replica:0", True), ("disk full", False)):
+        with (
+            pytest.raises(UserError, match="a parameter server has stopped" if named else said),
+            workers.naming_lost_workers(strategy, tmp_path),
+            writing(tmp_path, tf.errors.OpError),
+        ):
+            raise tf.errors.UnavailableError(None, None, said)

@@ -13,6 +13,8 @@ from tfpix2pix.places.trees import copy_tree
 from tfpix2pix.training.records import MetricsFile
 
 TINY = ("--load-size=36", "--crop-size=32", "--base-filters=4", "--depth=3", "--n-layers=1")
+pytestmark = pytest.mark.slow
+
 ARGUMENTS = (*TINY, "--steps=2", "--sample-pairs=1", "--log-every=1", "--checkpoint-every=1")
 # What differs from run to run.
 TIMED = "images_per_second"

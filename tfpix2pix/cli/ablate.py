@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tfpix2pix.cli.parsing import add_judge_flags, add_setting_flags, given_settings
 from tfpix2pix.cli.quiet import tensorflow_imported_quietly
-from tfpix2pix.config.loading import nearest
+from tfpix2pix.config.showing import nearest
 from tfpix2pix.errors import SettingsError
 from tfpix2pix.places import local_place
 

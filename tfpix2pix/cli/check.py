@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn, get_args
 from tfpix2pix.cli.parsing import given_settings
 from tfpix2pix.config import DataSettings, resolve
 from tfpix2pix.config.types import Resize
-from tfpix2pix.errors import SettingsError, UserError
+from tfpix2pix.errors import SettingsError, UserError, one_line
 from tfpix2pix.places import as_place, is_remote
 
 if TYPE_CHECKING:
@@ -47,9 +47,9 @@ def check(arguments: argparse.Namespace) -> int:
     pair_format = detect_format(settings, pairs)
     report = check_pairs(settings, listing, pair_format, show_progress=True)
     for line in report.lines():
-        print(line)
+        print(one_line(line))
     write_contact_sheet(sheet, settings, listing, pair_format, problems=report.problems)
-    print(f"pairs to look at: {sheet}")
+    print(one_line(f"pairs to look at: {sheet}"))
     require_split(listing)
     return 1 if report.problems else 0
 
@@ -105,5 +105,5 @@ def _refuse_empty(listing: "Listing") -> NoReturn:
     from tfpix2pix.data.sources import describe_problems
 
     for name, reason in listing.problems:
-        print(f"problem: {name}: {reason}")
+        print(one_line(f"problem: {name}: {reason}"))
     raise UserError(describe_problems(listing.problems, listing.origin))

@@ -27,7 +27,7 @@ from tfpix2pix.cli import (
 from tfpix2pix.cli.completion import add_completion_flag
 from tfpix2pix.cli.parsing import Parser
 from tfpix2pix.cli.quiet import tensorflow_imported_quietly
-from tfpix2pix.errors import SettingsError, UserError
+from tfpix2pix.errors import SettingsError, UserError, one_line
 from tfpix2pix.places import RemotePath, is_remote
 
 EXIT_FAILURE = 1
@@ -96,10 +96,10 @@ def _run(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> int:
     except SystemExit as stop:  # argparse, after --help or wrong usage
         return int(stop.code or 0)
     except SettingsError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {one_line(str(error))}", file=sys.stderr)
         return EXIT_USAGE
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {one_line(str(error))}", file=sys.stderr)
         return EXIT_FAILURE
     except BrokenPipeError:  # the reader went away, as in `tfpix2pix presets | head -1`
         # Python flushes stdout once more at its end, and must not meet the closed pipe again.

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, NoReturn
 
 from tfpix2pix.config.loading import DEFAULTS, SECTION_OF, SECTIONS, all_settings
+from tfpix2pix.errors import one_line
 from tfpix2pix.places import local_place
 
 # --checkpoint, where none is given.
@@ -42,7 +43,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Says what is wrong in one line, and exits with 2."""
-        self.exit(2, f"error: {message} (see {self.prog} --help)\n")
+        self.exit(2, f"error: {one_line(message)} (see {self.prog} --help)\n")
 
     def _refuse(self, unknown: str, parser: argparse.ArgumentParser) -> NoReturn:
         known = list(parser._option_string_actions)

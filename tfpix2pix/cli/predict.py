@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tfpix2pix.cli.parsing import Parser, add_checkpoint_flag, count, length, positive, seed
 from tfpix2pix.cli.predictors import STATISTICS_IMAGES, predictor_of
 from tfpix2pix.cli.server import add_server_flags
+from tfpix2pix.errors import one_line
 from tfpix2pix.places import as_place
 
 if TYPE_CHECKING:
@@ -159,7 +160,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _print_failures(failures: "Sequence[Prediction]") -> None:
-    lines = [f"failed: {prediction.source}: {prediction.failure}\n" for prediction in failures]
+    lines = [one_line(f"failed: {failed.source}: {failed.failure}") + "\n" for failed in failures]
     # Before what comes on stderr, also where stdout is no terminal.
     print(*lines, sep="", end="", flush=True)
 

@@ -115,6 +115,9 @@ def _resume(arguments: argparse.Namespace) -> int:
     from tfpix2pix.training.cluster import joined
 
     cluster = joined(folder.settings().train.strategy)
+    if cluster is None or cluster.is_chief:
+        with folder.locked():  # where another process runs there, it is said at once
+            pass
     with tensorflow_imported_quietly():
         from tfpix2pix.training.run import resume
 

@@ -30,6 +30,8 @@ from tfpix2pix.config.types import (
 )
 
 STRICT = ConfigDict(extra="forbid")
+# No number of anything is larger; Python would not even write down one of thousands of digits.
+MOST = 10**9
 
 
 def _setting(default: Any, help: str, metavar: str | None = None, **limits: Any) -> Any:
@@ -142,7 +144,9 @@ class ModelSettings:
     """The generator and the discriminator. What a kind of network has no use for, it ignores."""
 
     generator: Generator = _setting("unet", "the generator's kind, see docs/options.md", "KIND")
-    base_filters: int = _setting(64, "filters of the first layers; deeper ones double", ge=1)
+    base_filters: int = _setting(
+        64, "filters of the first layers; deeper ones double", ge=1, le=MOST
+    )
     depth: int | None = _setting(
         None,
         "the generator's stride-2 layers (default: down to 1x1, 8 at most; resnet_6 and resnet_9 "
@@ -185,7 +189,10 @@ class ModelSettings:
     discriminator_bias: Bias = _setting("unnormalized", "the same for the discriminator")
     dropout: float = _setting(0.5, "dropout rate in the generator", ge=0, lt=1)
     dropout_start: int = _setting(
-        1, "first decoder layer with dropout; three in a row have it, if of full width", ge=1
+        1,
+        "first decoder layer with dropout; three in a row have it, if of full width",
+        ge=1,
+        le=MOST,
     )
     dropout_at_prediction: bool = _setting(
         False, "leave dropout on when predicting: the paper's only noise"
@@ -213,7 +220,7 @@ class TrainSettings:
     epochs: float | None = _setting(
         None, "length in passes over the training pairs", gt=0, le=10**6
     )
-    batch_size: int = _setting(1, "pairs a step", ge=1)
+    batch_size: int = _setting(1, "pairs a step", ge=1, le=MOST)
     accumulate: int = _setting(
         1, "compute each batch in so many equal parts, one after the other: needs less memory", ge=1
     )
@@ -270,7 +277,7 @@ class TrainSettings:
         0.5, "factor of the discriminator's loss; the paper halves it", gt=0, allow_inf_nan=False
     )
     pool_size: int = _setting(
-        0, "earlier answers kept, of which the discriminator sees every other one", ge=0
+        0, "earlier answers kept, of which the discriminator sees every other one", ge=0, le=MOST
     )
     diff_augment: Augmentations = _setting(
         (),
@@ -297,7 +304,7 @@ class TrainSettings:
         "float32", "what the networks compute in; weights and losses are float32 always"
     )
     steps_per_execution: int = _setting(
-        1, "the most steps in one call of TensorFlow; 10 help where a step is short", ge=1
+        1, "the most steps in one call of TensorFlow; 10 help where a step is short", ge=1, le=MOST
     )
     deterministic: bool = _setting(
         False, "TensorFlow's op determinism: bit-identical runs on GPUs too, but slower"
@@ -316,10 +323,13 @@ class TrainSettings:
         "METRIC",
     )
     patience: int = _setting(
-        0, "end the run after so many validations without a better best_metric; 0: never", ge=0
+        0,
+        "end the run after so many validations without a better best_metric; 0: never",
+        ge=0,
+        le=MOST,
     )
     checkpoint_every: Every = _setting(1000, "steps between checkpoints")
-    keep_checkpoints: int = _setting(3, "checkpoints kept", ge=1)
+    keep_checkpoints: int = _setting(3, "checkpoints kept", ge=1, le=MOST)
 
     @property
     def has_discriminator(self) -> bool:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -17,16 +15,28 @@ from tfpix2pix.data import images
 from tfpix2pix.data.builders.loading import damaged, is_prepared, prepared_builder
 from tfpix2pix.data.formats import INTEGER_RANGES, DType, ImageFormat, PairFormat, pair_format
 from tfpix2pix.data.pairs import ImagePair, Pairs
-from tfpix2pix.data.records import RecordNames, identity, open_shards, reader, shard_paths
+from tfpix2pix.data.records import (
+    RecordNames,
+    builder_in,
+    identity,
+    open_shards,
+    reader,
+    shard_paths,
+)
 from tfpix2pix.data.sources import TFDS_PREFIX, kind_of
 from tfpix2pix.data.splits import SPLITS
-from tfpix2pix.data.whole_tfds import check_tfds
+from tfpix2pix.data.whole_tfds import check_features, check_tfds
 from tfpix2pix.errors import UserError
 from tfpix2pix.places import as_place, is_remote
 
 # What a set may call our splits, and the feature that holds a pair's name.
 OTHER_SPLITS = {"val": ("val", "validation", "valid", "dev")}
 NAME_FEATURES = ("name", "file_name", "filename")
+# What TFDS raises for a store that is damaged, or none of its own.
+UNREADABLE = (
+    *(OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, AssertionError),
+    *(ParseError, tf.errors.OpError),
+)
 
 
 def open_record_splits(
@@ -65,23 +75,14 @@ def _builder(settings: DataSettings) -> tfds.core.DatasetBuilder:
         name = settings.data.removeprefix(TFDS_PREFIX)
         return prepared_builder(name, settings.data_dir, settings.manual_dir)
     check_tfds()
+    check_features(as_place(settings.data).expanduser())
     try:
-        return _builder_in(as_place(settings.data).expanduser())
-    except (OSError, ValueError, KeyError, ParseError, tf.errors.OpError) as error:
-        reason = str(error).splitlines()[0].rstrip(".")
+        return builder_in(as_place(settings.data).expanduser())
+    except UNREADABLE as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__).rstrip(".")
         raise UserError(
             f"{settings.data} is no complete store: {reason}. Write it anew with tfpix2pix prepare"
         ) from error
-
-
-def _builder_in(folder: Path) -> tfds.core.DatasetBuilder:
-    """Of a store; of one elsewhere from its description alone, since TFDS reaches few places."""
-    if not is_remote(folder):
-        return tfds.builder_from_directory(folder)
-    with tempfile.TemporaryDirectory(prefix="tfpix2pix-store-") as copied:
-        for path in folder.glob("*.json"):
-            (Path(copied) / path.name).write_bytes(path.read_bytes())
-        return tfds.builder_from_directory(copied)
 
 
 def _shard_paths(

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import struct
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from tfpix2pix.errors import UserError
-from tfpix2pix.places import as_place, is_remote
+from tfpix2pix.places import RemotePath, as_place, is_remote
 
 # A TFRecord file is a chain of: length (8 bytes), its checksum (4), the record, its checksum (4).
 TFRECORD_HEADER = 12
@@ -105,6 +106,16 @@ class RecordNames(Sequence):
     def __getitem__(self, index: Any) -> Any:
         chosen = range(self._length)[index]
         return [self[i] for i in chosen] if isinstance(index, slice) else self._name_of(chosen)
+
+
+def builder_in(folder: Path) -> tfds.core.DatasetBuilder:
+    """The builder of a store; elsewhere from its description alone: TFDS reaches few places."""
+    if not isinstance(folder, RemotePath):
+        return tfds.builder_from_directory(folder)
+    with tempfile.TemporaryDirectory(prefix="tfpix2pix-store-") as copied:
+        for path in folder.glob("*.json"):
+            (Path(copied) / path.name).write_bytes(path.read_bytes())
+        return tfds.builder_from_directory(copied)
 
 
 def shard_paths(

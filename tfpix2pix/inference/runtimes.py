@@ -173,7 +173,8 @@ def _load_onnx(path: Path) -> Network:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # what it cannot do it raises
     # They have no base class of their own.
-    with _opening(path, state.Fail, state.InvalidGraph, state.InvalidProtobuf, state.NoModel):
+    names = "Fail InvalidArgument InvalidGraph InvalidProtobuf NoModel NoSuchFile NotImplemented"
+    with _opening(path, *(getattr(state, name) for name in names.split())):
         session = onnxruntime.InferenceSession(
             str(path), options, providers=["CPUExecutionProvider"]
         )
@@ -204,8 +205,10 @@ def _load_keras(path: Path) -> Network:
     import keras
 
     import tfpix2pix.models  # noqa: F401  (registers its layers)
+    from tfpix2pix.models.pretrained import UNREADABLE
 
-    with _opening(path, ValueError, OSError):
+    # In safe mode, Keras' default: no code that a file brings along is run.
+    with _opening(path, *UNREADABLE):
         model = keras.saving.load_model(path, compile=False)
     return _called_with_floats(model, model.input_shape)
 

@@ -190,7 +190,7 @@ def _environment(path: Path) -> dict[str, Any]:
     """What the run wrote down; nothing where the file is gone, as it only describes."""
     try:
         found = json.loads(path.read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

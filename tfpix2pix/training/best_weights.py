@@ -14,6 +14,7 @@ import tensorflow as tf
 from tfpix2pix.config import TrainSettings
 from tfpix2pix.files import folder_written_atomically, writing
 from tfpix2pix.places.trees import PARTIAL, remove_tree
+from tfpix2pix.training.checksums import write_checksums
 from tfpix2pix.training.kept import BEST, BEST_FILES
 from tfpix2pix.training.state import TrainState, named_weights, predictor_key
 
@@ -35,7 +36,9 @@ class BestWeights:
         """
         place = self._folder / f"step-{self._state.steps_done}"
         with folder_written_atomically(place, tf.errors.OpError) as temporary:
-            self._checkpoint.write(str(temporary / BEST_FILES), self._state.file_options)
+            path = str(temporary / BEST_FILES)
+            self._checkpoint.write(path, self._state.file_options)
+            write_checksums(path)
 
     def keep(self, steps: Collection[int | None]) -> None:
         """Removes all but those of these steps, and what a killed run left half written.

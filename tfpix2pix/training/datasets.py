@@ -11,16 +11,14 @@ import tensorflow as tf
 from tfpix2pix.config import DataSettings, TrainSettings
 from tfpix2pix.data.checking import usable_pairs
 from tfpix2pix.data.formats import PairFormat
+from tfpix2pix.data.order import WHOLE, Share, shuffled_index
 from tfpix2pix.data.pair_checks import scaled_to_width
 from tfpix2pix.data.pairs import Pairs, open_splits
 from tfpix2pix.data.pipeline import (
-    WHOLE,
     Fetch,
     Resizing,
-    Share,
     evaluation_batches,
     fetcher,
-    shuffled_index,
     training_batches,
 )
 from tfpix2pix.data.service import check_can_be_sent, check_service

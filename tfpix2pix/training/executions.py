@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 import tensorflow as tf
 
 from tfpix2pix.config import TrainSettings
-from tfpix2pix.data.pipeline import WHOLE, Share
+from tfpix2pix.data.order import WHOLE, Share
 from tfpix2pix.losses.objective import Losses
 from tfpix2pix.training.cluster import joined
 from tfpix2pix.training.loop import execution

@@ -82,9 +82,17 @@ class MetricsFile:
             rows = csv.DictReader(io.StringIO(complete))
             if complete and "step" not in (rows.fieldnames or ()):
                 raise ValueError("there is no column of steps")
-            return [{name: float(row[name]) for name in COLUMNS if row.get(name)} for row in rows]
-        except (ValueError, csv.Error) as error:
+            return [_figures(row) for row in rows]
+        except (OSError, ValueError, csv.Error) as error:
             raise UserError(f"{self.path} is damaged: move it away to go on without it") from error
+
+
+def _figures(row: dict[str, str]) -> Row:
+    """The numbers in a row as the file has it; one without a step is none of ours."""
+    figures = {name: float(row[name]) for name in COLUMNS if row.get(name)}
+    if not math.isfinite(figures.get("step", math.nan)):
+        raise ValueError("a row without a step")
+    return figures
 
 
 def as_written(row: Row) -> Row:

@@ -3,7 +3,7 @@
 import dataclasses
 
 from tfpix2pix.config import Settings
-from tfpix2pix.errors import SettingsError, UserError
+from tfpix2pix.errors import SettingsError
 from tfpix2pix.progress import say
 from tfpix2pix.training.run_folder import RunFolder
 
@@ -49,19 +49,6 @@ def _decided_by_run(settings: Settings) -> set[str]:
     if settings.data.takes_size_from_pairs:
         names |= _SIZES
     return names
-
-
-def check_length(done: int, total_steps: int) -> None:
-    """Refuses a length that is past already.
-
-    Raises:
-        UserError: it is.
-    """
-    if done > total_steps:
-        raise UserError(
-            f"the run has done {done} steps already, more than the {total_steps} asked for: give "
-            "--steps a larger number to train longer, or nothing to leave it as it is"
-        )
 
 
 def say_where_it_resumes(restored: bool, steps_done: int) -> None:

@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import functools
-import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,9 @@ import tensorflow as tf
 
 from tfpix2pix.config import Settings, TrainSettings
 from tfpix2pix.config.network_sizes import check_image_size
-from tfpix2pix.data.pipeline import Share
+from tfpix2pix.data.order import Share
 from tfpix2pix.data.sources import absolute_data, absolute_place
-from tfpix2pix.errors import SettingsError, UserError
+from tfpix2pix.errors import UserError
 from tfpix2pix.models.pretrained import IMAGENET
 from tfpix2pix.places import as_place
 from tfpix2pix.progress import Progress
@@ -22,12 +21,13 @@ from tfpix2pix.training.checkpoints import Checkpoints
 from tfpix2pix.training.datasets import RunData, open_run_data
 from tfpix2pix.training.device import choose_jit
 from tfpix2pix.training.executions import Execution, execution_on
+from tfpix2pix.training.length import check_length, check_patience, run_length
 from tfpix2pix.training.loop import run_loop
 from tfpix2pix.training.objectives import build_objective, build_perceptual
 from tfpix2pix.training.parameter_servers import is_asynchronous
 from tfpix2pix.training.reporter import Reporter
 from tfpix2pix.training.result import TrainResult, conclude
-from tfpix2pix.training.resuming import as_begun, check_length, say_where_it_resumes
+from tfpix2pix.training.resuming import as_begun, say_where_it_resumes
 from tfpix2pix.training.run_folder import RunFolder
 from tfpix2pix.training.signals import StopRequest, stop_on_signals
 from tfpix2pix.training.state import TrainState
@@ -117,19 +117,6 @@ def resume(
         return _train(settings, own, data, strategy, restore=True, train_on=steps is not None)
 
 
-def run_length(settings: TrainSettings, pairs: int) -> int:
-    """The steps of a run: as given, or enough for the epochs over so many pairs.
-
-    Raises:
-        SettingsError: neither steps nor epochs are given.
-    """
-    if settings.steps is not None:
-        return settings.steps
-    if settings.epochs is not None:
-        return math.ceil(settings.epochs * pairs / settings.batch_size)
-    raise SettingsError("how long to train? Give --steps, --epochs or a --preset")
-
-
 def _absolute(settings: Settings) -> Settings:
     """With places that are found from any working folder, so that the run can be resumed there."""
     weights = settings.train.vgg_weights
@@ -139,19 +126,6 @@ def _absolute(settings: Settings) -> Settings:
         data=absolute_data(settings.data),
         train=dataclasses.replace(settings.train, vgg_weights=weights),
     )
-
-
-def check_patience(settings: TrainSettings, *, is_validated: bool) -> None:
-    """Refuses `patience` where nothing is validated.
-
-    Raises:
-        SettingsError: with the reason.
-    """
-    if settings.patience and not is_validated:
-        raise SettingsError(
-            "patience counts validations, and there are no held-out pairs to validate with: "
-            "leave it out, or give a set with a val or test split"
-        )
 
 
 def _train(

@@ -25,6 +25,9 @@ from tfpix2pix.errors import UserError
 from tfpix2pix.files import check_writable, locked, write_atomically, writing
 from tfpix2pix.training.environment import environment
 
+# What is raised for a record that is no JSON, or holds other things than it should.
+UNREADABLE = (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError)
+
 if TYPE_CHECKING:
     from tfpix2pix.data.pairs import Pairs
 
@@ -178,7 +181,7 @@ class RunFolder:
             data = {"format": RGB_PAIRS.to_plain()} | json.loads(self.data.read_text())
             PairFormat.from_plain(data["format"])
             _ = data["train_pairs"], data["fingerprint"]
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        except UNREADABLE as error:
             raise UserError(
                 f"{self.data} is missing or damaged, and with it what the images of this run are: "
                 "put it back from a copy, or start a new run"

@@ -6,7 +6,7 @@ import threading
 import keras
 import tensorflow as tf
 
-from tfpix2pix.data.pipeline import Share
+from tfpix2pix.data.order import Share
 from tfpix2pix.errors import SettingsError
 from tfpix2pix.training.cluster import VARIABLE, joined
 from tfpix2pix.training.device import has_gpu

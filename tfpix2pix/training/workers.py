@@ -92,13 +92,22 @@ def naming_lost_workers(strategy: tf.distribute.Strategy, run_dir: Path) -> Iter
     Raises:
         UserError: it is.
     """
+    asynchronous = is_asynchronous(strategy)
     try:
         yield
     except GONE as error:
-        if not (has_workers(strategy) or is_asynchronous(strategy)):
+        if not (has_workers(strategy) or asynchronous):
             raise
-        gone = "a parameter server" if is_asynchronous(strategy) else "another worker"
-        raise UserError(
-            f"{gone} has stopped or cannot be reached, so all stop: start all again with "
-            f"--run-dir {run_dir} --resume, and they go on from the last checkpoint"
-        ) from error
+        raise _lost("a parameter server" if asynchronous else "another worker", run_dir) from error
+    except UserError as error:
+        # To write a checkpoint, its weights are fetched: what then fails is not the writing.
+        if not (asynchronous and "/job:ps/" in str(error.__cause__)):
+            raise
+        raise _lost("a parameter server", run_dir) from error
+
+
+def _lost(what: str, run_dir: Path) -> UserError:
+    return UserError(
+        f"{what} has stopped or cannot be reached, so all stop: start all again with "
+        f"--run-dir {run_dir} --resume, and they go on from the last checkpoint"
+    )
