@@ -119,6 +119,7 @@ NOT_RUN = {
     "python -m benchmarks --layers 1": MEASURES,
     "bash .ci/run": TESTS,
     "COMPOSITIONS=100-160 pytest -m slow tests/training/test_composition.py": TESTS,
+    "FUZZ=50 pytest tests/fuzz": TESTS,
     "python tests/exchange/parity.py": TESTS,
     "curl -d @request_rest.json ...": NO_COMMAND,
     "tfpix2pix evaluate --limit": NO_COMMAND,
