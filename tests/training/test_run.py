@@ -17,11 +17,13 @@ import yaml
 
 from tests.training.same_bits import assert_same_bits, checkpoint_tensors
 from tfpix2pix.config import load_settings, resolve
-from tfpix2pix.errors import UserError
+from tfpix2pix.errors import SettingsError, UserError
+from tfpix2pix.training import checkpoints as checkpoints_module
 from tfpix2pix.training import device
 from tfpix2pix.training import run as run_module
+from tfpix2pix.training.length import run_length
 from tfpix2pix.training.loop import NonFiniteLossError
-from tfpix2pix.training.run import resume, run_length, train
+from tfpix2pix.training.run import resume, train
 
 TINY = {
     "load_size": 18,
@@ -121,6 +123,20 @@ def test_a_resumed_run_ends_with_the_same_bits(settings, whole, tmp_path):
     assert_same_bits(tmp_path / "halves", whole[0])
     assert [row["step"] for row in rows(tmp_path / "halves")] == ["0", "2", "3", "4", "6"]
     assert load_settings(tmp_path / "halves" / "config.yaml") == with_train(settings, jit="off")
+
+
+@pytest.mark.slow
+def test_one_command_starts_and_goes_on_to_the_same_bits(settings, whole, tmp_path):
+    run_dir = tmp_path / "run"
+    train(with_train(settings, steps=4), run_dir, or_resume=True)
+    result = train(settings, run_dir, or_resume=True)
+    assert (result.step, result.total_steps) == (6, 6)
+    assert_same_bits(run_dir, whole[0])
+    # Done is done, and with other settings it would be another run.
+    assert train(settings, run_dir, or_resume=True).step == 6
+    assert len(rows(run_dir)) == len(rows(whole[0]))
+    with pytest.raises(SettingsError, match=r"was begun with seed 0, and 3 is asked for"):
+        train(with_train(settings, seed=3), run_dir, or_resume=True)
 
 
 @pytest.mark.slow
@@ -238,11 +254,29 @@ def test_changed_pairs_are_noticed(settings, copy, pairs_folder):
         resume(copy, steps=8)
 
 
-def test_a_damaged_checkpoint_is_named(copy):
-    data = next((copy / "checkpoints").glob("step-6.data*"))
-    data.write_bytes(data.read_bytes()[:100])
-    with pytest.raises(UserError, match=r"cannot restore.*step-6"):
+def test_from_a_damaged_checkpoint_it_goes_on_from_the_one_before_to_the_same_bits(
+    whole, copy, capsys
+):
+    (damaged,) = (copy / "checkpoints").glob("step-6.data*")
+    damaged.write_bytes(damaged.read_bytes()[:100])
+    assert resume(copy).step == 6
+    said = capsys.readouterr().err
+    assert f"{damaged} is damaged (it is not what step-6.sha256 says was written)" in said
+    assert "going on from the checkpoint before it, of step 4\nresuming at step 4\n" in said
+    assert_same_bits(copy, whole[0])
+    assert [row["step"] for row in rows(copy)] == ["0", "2", "4", "6"]
+    kept = sorted(path.name for path in (copy / "checkpoints").iterdir() if path.is_file())
+    files = [f"step-{n}.{kind}" for n in (4, 6) for kind in ("data-00000-of-00001", "index")]
+    assert kept == sorted([*files, "checkpoint", "step-4.sha256", "step-6.sha256"])
+
+
+def test_where_no_checkpoint_is_whole_one_is_named(copy):
+    metrics = (copy / "metrics.csv").read_bytes()
+    for data in (copy / "checkpoints").glob("step-*.data*"):
+        data.write_bytes(data.read_bytes()[:100])
+    with pytest.raises(UserError, match=r"step-4.data.* no checkpoint before it: put it back"):
         resume(copy, steps=8)
+    assert (copy / "metrics.csv").read_bytes() == metrics
 
 
 def test_nan_stops_the_run_and_names_step_losses_and_checkpoint(settings, tmp_path, monkeypatch):
@@ -316,21 +350,23 @@ def test_run_length():
 def test_a_step_is_saved_once(settings, tmp_path, monkeypatch):
     """To write a complete checkpoint again would put it at risk."""
     saved = []
-    real = tf.train.CheckpointManager.save
+    real = checkpoints_module.write_checksums
 
-    def count(manager, checkpoint_number):
-        saved.append(checkpoint_number)
+    def count(path):
+        saved.append(path)
         os.kill(os.getpid(), signal.SIGTERM)  # asks to stop right at a checkpoint
-        return real(manager, checkpoint_number=checkpoint_number)
+        real(path)
 
-    monkeypatch.setattr(tf.train.CheckpointManager, "save", count)
+    monkeypatch.setattr(checkpoints_module, "write_checksums", count)
     result = train(settings, tmp_path / "run")
-    assert saved == [2]
+    assert saved == [str(tmp_path / "run" / "checkpoints" / "step-2")]
     assert (result.step, result.stopped_by) == (2, signal.SIGTERM)
 
 
 def test_checkpoints_without_the_file_that_names_the_last_are_not_passed_over(copy):
     metrics = (copy / "metrics.csv").read_bytes()
+    for sums in (copy / "checkpoints").glob("*.sha256"):  # as an earlier version left it
+        sums.unlink()
     (copy / "checkpoints" / "checkpoint").unlink()
     with pytest.raises(UserError, match="file `checkpoint` that names the last"):
         resume(copy, steps=8)

@@ -218,7 +218,7 @@ def _validated(merged: dict[str, dict[str, Any]]) -> Settings:
     try:
         return pydantic.TypeAdapter(Settings).validate_python(merged)
     except pydantic.ValidationError as error:
-        raise SettingsError("; ".join(_explain(problem) for problem in error.errors())) from error
+        raise SettingsError("; ".join(dict.fromkeys(map(_explain, error.errors())))) from error
 
 
 def _explain(problem: Any) -> str:

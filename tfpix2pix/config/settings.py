@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from tfpix2pix.config.types import (
+    Address,
     Augmentations,
     BestMetric,
     Bias,
@@ -121,6 +122,11 @@ class DataSettings:
         "sizes, cropped one by one, are not kept",
         ge=0,
     )
+    data_service: Address | None = _setting(
+        None,
+        "a service that decodes and resizes training pairs, see `tfpix2pix data-service`",
+        "HOST:PORT",
+    )
 
     @property
     def crops_each_pair(self) -> bool:
@@ -215,6 +221,12 @@ class TrainSettings:
         None, "length in passes over the training pairs", gt=0, le=10**6
     )
     batch_size: int = _setting(1, "pairs a step", ge=1, le=MOST)
+    accumulate: int = _setting(
+        1, "compute each batch in so many equal parts, one after the other: needs less memory", ge=1
+    )
+    recompute: bool = _setting(
+        False, "compute features again for the gradients instead of keeping them: less memory"
+    )
     learning_rate: float = _setting(2e-4, "Adam's learning rate", gt=0, allow_inf_nan=False)
     discriminator_learning_rate: float | None = _setting(
         None, "the discriminator's (default: learning_rate)", gt=0, allow_inf_nan=False
@@ -278,10 +290,11 @@ class TrainSettings:
     ema_decay: float = _setting(
         0.0, "decay of the moving average of G's weights that predicts; 0: none", ge=0, lt=1
     )
-    strategy: Literal["auto", "one", "mirrored", "multiworker"] = _setting(
+    strategy: Literal["auto", "one", "mirrored", "multiworker", "parameter_server"] = _setting(
         "auto",
         "one: a single device; mirrored: all GPUs of this machine share each batch; multiworker: "
-        "those of all workers that TF_CONFIG names; auto: what there is",
+        "those of all workers that TF_CONFIG names; parameter_server: each worker takes steps by "
+        "itself, in no order that could be repeated; auto: what there is",
     )
     seed: int = _setting(0, "of weights, order, jitter and dropout", ge=0, lt=2**31)
     jit: Switch = _setting(
@@ -298,6 +311,9 @@ class TrainSettings:
     )
     log_every: Every = _setting(50, "steps between rows of metrics.csv")
     sample_every: Every = _setting(1000, "steps between sample grids")
+    keep_samples: int = _setting(
+        200, "sample grids kept: of a longer run every 2nd, 4th, 8th, ...", ge=1
+    )
     sample_pairs: int = _setting(6, "pairs in a sample grid", ge=1, le=64)
     validate_every: Every = _setting(1000, "steps between validations")
     best_metric: BestMetric | None = _setting(

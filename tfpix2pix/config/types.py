@@ -140,6 +140,17 @@ Augmentations = Annotated[
 ]
 
 
+def _parse_address(value: Any) -> Any:
+    """Reads HOST:PORT, with or without the protocol's name, which is always the same."""
+    text = str(value).removeprefix("grpc://")
+    if value is not None and not re.fullmatch(r"[^/:\s]+:\d{1,5}", text):
+        raise ValueError("expected HOST:PORT")
+    return value if value is None else text
+
+
+Address = Annotated[str, BeforeValidator(_parse_address)]
+
+
 def words_of(annotation: Any) -> tuple[str, ...]:
     """The words that a value may be; it may be something else where the type says so."""
     if get_origin(annotation) is Literal:

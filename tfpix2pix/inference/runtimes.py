@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 
 from tfpix2pix.errors import UserError, plain_reason
+from tfpix2pix.places import as_place
+from tfpix2pix.places.trees import on_this_machine
 
 Network = Callable[[np.ndarray], np.ndarray]
 
@@ -44,8 +46,8 @@ def load_network(path: str | Path) -> Network:
         UserError: there is no such file, it is damaged or of another kind, or its runtime is not
             installed.
     """
-    path = Path(path)
-    return check_network(path).load(path)
+    with on_this_machine(as_place(path)) as local:
+        return check_network(local).load(local)
 
 
 def check_network(path: Path) -> Runtime:
@@ -69,7 +71,7 @@ def check_network(path: Path) -> Runtime:
 
 def is_network(path: str | Path) -> bool:
     """Whether a path is one that `load_network` takes, by its name: costs no import."""
-    path = Path(path)
+    path = as_place(path)
     if path.is_dir():
         return (path / SAVED_MODEL_FILE).exists()
     return path.suffix.lower() in RUNTIMES
@@ -77,7 +79,7 @@ def is_network(path: str | Path) -> bool:
 
 def needs_tensorflow(path: str | Path) -> bool:
     """Whether opening such a network imports TensorFlow."""
-    return "tensorflow" in _runtime_of(Path(path)).modules
+    return "tensorflow" in _runtime_of(as_place(path)).modules
 
 
 def _runtime_of(path: Path) -> Runtime:
