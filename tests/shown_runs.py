@@ -148,6 +148,7 @@ NOT_RUN = {
     "python -m benchmarks.long_run": MEASURES,
     "bash .ci/run": TESTS,
     "COMPOSITIONS=100-160 pytest -m slow tests/training/test_composition.py": TESTS,
+    "FUZZ=50 pytest tests/fuzz": TESTS,
     "python tests/exchange/parity.py": TESTS,
     "tfpix2pix-train --data gs://bucket/pairs --run-dir gs://bucket/runs/a --epochs 200": BUCKET,
     "tfpix2pix-train --run-dir gs://bucket/runs/a --resume": BUCKET,

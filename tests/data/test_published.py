@@ -303,7 +303,7 @@ class DamagedDisk(contextlib.closing):
     def __getattr__(self, name):
         return getattr(self.thing, name)
 
-    def read(self):
+    def read(self, size=-1):
         raise OSError(5, "Input/output error")
 
 
