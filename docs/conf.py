@@ -24,6 +24,7 @@ NAVIGATION = {
         "docs/data",
         "docs/training",
         "docs/troubleshooting",
+        "docs/faults",
     ],
     "Use a trained run": [
         "docs/demo",
