@@ -1,6 +1,7 @@
 """Images to measure with: smooth noise, which compresses about as photos do."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +21,16 @@ def png_images(size: int, count: int) -> list[bytes]:
     return [tf.io.encode_png(smooth_noise(rng, size, size)).numpy() for _ in range(count)]
 
 
-def write_jpeg_pairs(folder: Path, size: int, count: int) -> None:
-    """A training split of side-by-side pairs."""
-    (folder / "train").mkdir(parents=True)
-    rng = np.random.default_rng(0)
-    for number in range(count):
-        jpeg = tf.io.encode_jpeg(smooth_noise(rng, size, 2 * size)).numpy()
-        (folder / "train" / f"{number:04d}.jpg").write_bytes(jpeg)
+def write_jpeg_pairs(
+    folder: Path, size: int, count: int, splits: Sequence[str] = ("train",)
+) -> None:
+    """Splits of so many side-by-side pairs, the same in each."""
+    for split in splits:
+        (folder / split).mkdir(parents=True)
+        rng = np.random.default_rng(0)
+        for number in range(count):
+            jpeg = tf.io.encode_jpeg(smooth_noise(rng, size, 2 * size)).numpy()
+            (folder / split / f"{number:04d}.jpg").write_bytes(jpeg)
 
 
 def write_two_folders(folder: Path, size: int, count: int, different: int | None = None) -> None:

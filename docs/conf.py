@@ -23,6 +23,7 @@ NAVIGATION = {
         "docs/install",
         "docs/data",
         "docs/training",
+        "docs/storage",
         "docs/troubleshooting",
         "docs/faults",
     ],
@@ -36,14 +37,27 @@ NAVIGATION = {
         "deploy/tensorflow-serving/README",
         "deploy/beam/README",
     ],
+    "Many machines": [
+        "docs/many_machines",
+        "deploy/kubernetes/README",
+        "deploy/slurm/README",
+        "deploy/ray/README",
+    ],
     "Coming from elsewhere": ["docs/coming_from", "docs/choices", "docs/weights"],
-    "Recipes and results": ["docs/options", "docs/ablations", "docs/results", "docs/speed"],
+    "Recipes and results": [
+        "docs/options",
+        "docs/ablations",
+        "docs/results",
+        "docs/speed",
+        "docs/scaling",
+    ],
     "Reference": [
         "docs/api",
         "docs/errors",
         "docs/architecture",
         "docs/releases",
         "CONTRIBUTING",
+        "SECURITY",
         "CHANGELOG",
     ],
     "Measured in full": [
@@ -51,6 +65,7 @@ NAVIGATION = {
         "Pipeline <docs/benchmarks/pipeline>",
         "Many pairs <docs/benchmarks/large>",
         "Formats <docs/benchmarks/formats>",
+        "Memory of training <docs/benchmarks/memory>",
     ],
 }
 FOLDERS = ("docs", "deploy")

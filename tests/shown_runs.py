@@ -37,12 +37,17 @@ SMALL = {
 }
 
 INSTALLS = "tests/slow/test_install.py installs what is built; extras: tests/test_readme.py"
+BUCKET = "tests/slow/test_gcs.py does the same against a bucket of its own"
 MAKES = "tests/test_shown_commands.py has make list what it would do"
 BEAM = "tests/slow/test_beam.py runs the pipeline, in an environment that it makes"
 COMPLETES = "tests/cli/test_completion.py has the shells load it"
 CONTAINERS = "docker or a cluster; tests/test_deploy.py reads their files"
+CLUSTERS = "a cluster; tests/test_deploy_clusters.py reads its files, and runs them with stand-ins"
 SERVES = "until it is stopped; tests/cli/test_demo_command.py and those in a browser serve it"
 LAUNCHES = "tests/cli/test_launch.py starts workers"
+SERVERS = "tests/cli/test_launch_servers.py starts them"
+SERVICE = "tests/data/test_service.py starts one"
+RAY = "tests/test_deploy_ray.py runs it where Ray is installed"
 OTHERS = "another program, which the package neither has nor needs"
 MEASURES = "minutes; tests/test_benchmarks.py runs the measurements in small"
 TESTS = "tests themselves"
@@ -74,9 +79,24 @@ NOT_RUN = {
     "make benchmark": MAKES,
     "make serve MODEL=exports/facades": MAKES,
     "make check-colab": MAKES,
+    "make check-minimum": MAKES,
+    "make check-minimum PYTHON=python3.11": MAKES,
+    "make check-newest": MAKES,
+    "make lock": MAKES,
+    "make lock UPGRADE='--upgrade-package NAME'": MAKES,
+    "make audit": MAKES,
+    "make audit ADVISORIES=all.zip": MAKES,
     "make check-colab PYTHON=python3.13": MAKES,
     "tfpix2pix demo RUN": SERVES,
     "tfpix2pix launch --workers 2 -- --data PATH --run-dir RUN --batch-size 4": LAUNCHES,
+    "tfpix2pix launch --workers 2 --parameter-servers 1 -- --strategy parameter_server --data PATH "
+    "--run-dir RUN": SERVERS,
+    "tfpix2pix data-service --host host0 --workers 2": SERVICE,
+    "tfpix2pix data-service --host host1 --join host0:5050": SERVICE,
+    "tfpix2pix-train --data PATH --run-dir RUN --data-service host0:5050": SERVICE,
+    "pip install 'tfpix2pix[ray]'": RAY,
+    "python train.py --workers 2 --data /shared/facades --run-dir /shared/runs/facades --preset "
+    "facades --set batch_size=2": RAY,
     "tfpix2pix --print-completion bash > "
     "~/.local/share/bash-completion/completions/tfpix2pix": COMPLETES,
     "tfpix2pix --print-completion zsh > FOLDER/_tfpix2pix": COMPLETES,
@@ -106,6 +126,12 @@ NOT_RUN = {
     "kubectl apply -f kubernetes.yaml": CONTAINERS,
     "kubectl cp exports/facades/1 POD:/models/.partial && "
     "kubectl exec POD -- mv /models/.partial /models/1": CONTAINERS,
+    "docker build -f deploy/kubernetes/Dockerfile -t REGISTRY/tfpix2pix:0.1.0 .": CLUSTERS,
+    "docker push REGISTRY/tfpix2pix:0.1.0": CLUSTERS,
+    "kubectl apply -f job.yaml": CLUSTERS,
+    "kubectl logs -f job/facades": CLUSTERS,
+    "DATA=/shared/facades RUN=/shared/runs/facades sbatch --nodes=4 train.sbatch --preset facades "
+    "--batch-size 8": CLUSTERS,
     "python train.py --dataroot PATH --name maps --model pix2pix --direction BtoA": OTHERS,
     "python test.py --dataroot PATH --name maps --model pix2pix --direction BtoA": OTHERS,
     "pip install pre-commit && pre-commit install": OTHERS,
@@ -117,9 +143,20 @@ NOT_RUN = {
     "python -m benchmarks --suite formats --run RUN": MEASURES,
     "python -m benchmarks": MEASURES,
     "python -m benchmarks --layers 1": MEASURES,
+    "python -m benchmarks.scaling": MEASURES,
+    "python -m benchmarks.memory": MEASURES,
+    "python -m benchmarks.long_run": MEASURES,
     "bash .ci/run": TESTS,
     "COMPOSITIONS=100-160 pytest -m slow tests/training/test_composition.py": TESTS,
     "python tests/exchange/parity.py": TESTS,
+    "tfpix2pix-train --data gs://bucket/pairs --run-dir gs://bucket/runs/a --epochs 200": BUCKET,
+    "tfpix2pix-train --run-dir gs://bucket/runs/a --resume": BUCKET,
+    "tfpix2pix predict gs://bucket/runs/a gs://bucket/photos --output gs://bucket/answers": BUCKET,
+    "tfpix2pix evaluate gs://bucket/runs/a": BUCKET,
+    "tfpix2pix export gs://bucket/runs/a --output gs://bucket/models/facades": BUCKET,
+    "tfpix2pix prepare --check gs://bucket/pairs": BUCKET,
+    "tensorboard --logdir gs://bucket/runs": OTHERS,
+    "tfpix2pix prepare SRC DST --format tfrecord": NO_COMMAND,
     "curl -d @request_rest.json ...": NO_COMMAND,
     "tfpix2pix evaluate --limit": NO_COMMAND,
     "tfpix2pix evaluate --split": NO_COMMAND,

@@ -12,7 +12,16 @@ import keras
 import pytest
 import tensorflow as tf
 
-from benchmarks import answering, formats, large, pipeline
+from benchmarks import (
+    answering,
+    formats,
+    images,
+    large,
+    long_run,
+    memory,
+    pipeline,
+    scaling,
+)
 from benchmarks.alternate import Measurement, Task, alternate
 from benchmarks.contenders import tensorflow_tutorial
 from benchmarks.flops import convolution_flops, step_flops
@@ -111,6 +120,42 @@ def test_memory_of_a_stream_is_looked_at_on_the_way(tmp_path):
 def test_the_large_set_is_streamed_whole():
     assert large.STREAMED[large.MANY] == large.MANY == 100_000
     assert large.LOOKS == (10, 25, 50, 100)
+
+
+@pytest.mark.slow
+def test_a_run_is_watched_to_its_end_and_what_fails_is_told(tmp_path):
+    """Memory and handles stay; `python -m benchmarks.long_run` watches 50,000 steps."""
+    images.write_jpeg_pairs(tmp_path / "pairs", long_run.SIZE, 4, splits=("train", "val"))
+    looks = list(long_run.watched(tmp_path / "run", tmp_path / "pairs", 2000))
+    steps = [look["step"] for look in looks]
+    assert steps == sorted(set(steps))
+    settled = [look for look in looks if look["step"] >= 1000]
+    assert len(settled) > 2
+    # What the first grids, plots and checkpoints need is there: then nothing grows.
+    assert settled[-1]["memory_mib"] < 1.05 * settled[0]["memory_mib"]
+    for what in ("handles", "threads"):
+        assert abs(settled[-1][what] - settled[0][what]) <= 1
+    long_run.write_looks(looks, tmp_path)
+    assert (tmp_path / "long_run.csv").read_text().count("\n") == len(looks) + 1
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        list(long_run.watched(tmp_path / "run", tmp_path / "pairs", 2000))
+    assert b"error: " in caught.value.stderr
+
+
+def test_the_model_of_scaling_is_that_of_its_document():
+    alone = scaling.step_seconds(1, 16, "25 Gb")
+    assert alone == pytest.approx(16 * 80.5 / 20_000)
+    # 229 MB around two nodes of 8: 7/8 twice within, once across.
+    found = scaling.step_seconds(16, 16, "25 Gb") - alone
+    assert found == pytest.approx(2 * 7 / 8 * 0.2288 / 200 + 0.2288 / 2.5, rel=2e-3)
+    assert scaling.table() in Path("docs/scaling.md").read_text()
+
+
+@pytest.mark.slow
+def test_memory_of_a_step_is_measured():
+    found = memory.measured(memory.Case(64, 2, 2, accumulate=2, recompute=True))
+    assert 0 < found["imported_gib"] < found["peak_gib"]
+    assert len(memory.cases({512: 64, 1024: 64})) == 12
 
 
 def test_a_contender_that_fails_is_reported_in_its_own_words(contender):

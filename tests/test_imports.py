@@ -26,6 +26,7 @@ ROOMS = [
     "config",
     "progress",
     "files",
+    "places",
     "errors",
 ]
 # The package's own front door and `python -m` may import any room.

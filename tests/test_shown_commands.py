@@ -43,6 +43,8 @@ OTHERS = {
     "docs/speed.md": {"--layers"},
     "docs/training.md": {"--logdir"},
     "docs/weights.md": {"--eval"},
+    "deploy/ray/README.md": {"--cpus", "--gpus", "--retries", "--set"},
+    "deploy/slurm/README.md": {"--gpus-per-task", "--ntasks-per-node", "--requeue", "--signal"},
     "deploy/tensorflow-serving/README.md": {"--profile"},
 }
 OWN_PAGES = [path for path in DOCUMENTS if "beam" not in path.parts]  # those are Beam's flags
@@ -165,7 +167,7 @@ def test_flags_and_settings_in_the_text_are_there(document):
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
 def test_commands_in_the_text_are_there(document):
-    named = re.findall(r"^tfpix2pix (\w+)", "\n".join(code_words(document)), re.MULTILINE)
+    named = re.findall(r"^tfpix2pix (\w[\w-]*)", "\n".join(code_words(document)), re.MULTILINE)
     assert set(named) <= set(cli.COMMANDS)
 
 

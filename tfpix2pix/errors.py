@@ -9,6 +9,16 @@ _SEVERAL = re.compile(r"^\(\d+\) [A-Z_]+: *")
 _ASSERTED = re.compile(r"^assertion failed: \[([^\]]*)\](.*)$")
 
 
+# Line ends, what moves a terminal's cursor or changes its colours, and what turns the direction of
+# writing round: file names may hold all of it.
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def one_line(text: str) -> str:
+    r"""Text for a terminal: what is no letter but an order to it becomes an escape, such as \n."""
+    return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
 class UserError(Exception):
     """Bad input, settings or surroundings: the message says what was expected and what to do.
 

@@ -12,9 +12,8 @@ from pathlib import Path
 import filelock
 
 from tfpix2pix.errors import UserError
-
-# How names begin of what is not complete yet.
-PARTIAL = ".partial-"
+from tfpix2pix.places import RemotePath
+from tfpix2pix.places.trees import PARTIAL, copy_tree
 
 
 def check_new(output: Path) -> None:
@@ -36,6 +35,9 @@ def write_atomically(path: Path, content: bytes | str) -> None:
     data = content.encode() if isinstance(content, str) else content
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(path, RemotePath):  # where files appear whole anyway
+            path.write_bytes(data)
+            return
         # Not by mkstemp, whose files are private: their mode could only be mended by asking for
         # the umask, which cannot be done while other threads make files too.
         temporary = path.with_name(f"{PARTIAL}{secrets.token_hex(8)}")
@@ -53,6 +55,9 @@ def write_atomically(path: Path, content: bytes | str) -> None:
 def folder_written_atomically(path: Path, *others: type[Exception]) -> Iterator[Path]:
     """Gives a temporary folder beside `path`, renamed to `path` when the block ends well.
 
+    If `path` is an address, the folder is on this machine, and its files are copied: those last
+    without which nobody takes the others for whole, see `copy_tree`.
+
     Args:
         path: the folder to be.
         others: see `writing`.
@@ -60,6 +65,11 @@ def folder_written_atomically(path: Path, *others: type[Exception]) -> Iterator[
     Raises:
         UserError: the place cannot be written or the disk is full; nothing is left behind.
     """
+    if isinstance(path, RemotePath):
+        with writing(path, *others), tempfile.TemporaryDirectory(prefix=PARTIAL) as local:
+            yield Path(local)
+            copy_tree(Path(local), path)
+        return
     with writing(path, *others):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=PARTIAL))
@@ -75,7 +85,8 @@ def folder_written_atomically(path: Path, *others: type[Exception]) -> Iterator[
 def files_written_together(folder: Path) -> Iterator[Path]:
     """Gives a temporary folder, whose files are moved to `folder` when the block ends well.
 
-    If one of them cannot be moved, new ones that were moved before it are taken away again.
+    If one of them cannot be moved, new ones that were moved before it are taken away again. If
+    `folder` is an address, the files are copied from a temporary folder of this machine.
 
     Args:
         folder: where the files are to be; it may hold others, and older ones of the same names.
@@ -84,6 +95,11 @@ def files_written_together(folder: Path) -> Iterator[Path]:
         UserError: the place cannot be written or the disk is full.
     """
     with writing(folder):
+        if isinstance(folder, RemotePath):
+            with tempfile.TemporaryDirectory(prefix=PARTIAL) as local:
+                yield Path(local)
+                copy_tree(Path(local), folder)
+            return
         folder.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=folder, prefix=PARTIAL))
         new: list[Path] = []
@@ -104,9 +120,28 @@ def files_written_together(folder: Path) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
+def check_writable(folder: Path) -> None:
+    """Makes a folder, and tries whether files can be written there.
+
+    Raises:
+        UserError: they cannot.
+    """
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        if isinstance(folder, RemotePath):
+            probe = folder / f"{PARTIAL}{secrets.token_hex(8)}"
+            probe.write_bytes(b"")
+            probe.unlink()
+        else:
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+
+
 @contextlib.contextmanager
 def locked(lock: Path, in_use: str) -> Iterator[None]:
     """Holds a lock file during the block, making its folder if need be.
+
+    Where the file is an address there is no lock: object stores have none.
 
     Args:
         lock: the file.
@@ -115,6 +150,9 @@ def locked(lock: Path, in_use: str) -> Iterator[None]:
     Raises:
         UserError: another process holds it, or it cannot be written.
     """
+    if isinstance(lock, RemotePath):
+        yield
+        return
     with writing(lock.parent):
         lock.parent.mkdir(parents=True, exist_ok=True)
         file_lock = filelock.FileLock(lock)

@@ -7,6 +7,8 @@ from typing import TextIO, TypeVar
 
 from tqdm import tqdm
 
+from tfpix2pix.errors import one_line
+
 T = TypeVar("T")
 
 # Seconds between the plain lines of `track`.
@@ -42,7 +44,7 @@ def track(
 
 def say(message: str) -> None:
     """Prints a line about the progress of work that has no bar."""
-    print(message, file=sys.stderr, flush=True)
+    print(one_line(message), file=sys.stderr, flush=True)
 
 
 class Progress:

@@ -153,6 +153,8 @@ def test_predict_of_a_folder_without_images_fails(run_dir, tmp_path, capsys):
         (["train", "--preset", "facade"], 2, "did you mean 'facades'?"),
         (["train", "--config", "no.yaml"], 2, "no.yaml"),
         (["train", "--resume"], 2, "--resume needs --run-dir"),
+        (["train", "--resume-or-start"], 2, "--resume-or-start needs --run-dir"),
+        (["train", "--resume-or-start", "--resume"], 2, "not allowed with argument"),
         (["train", "--resume", "--run-dir", "x", "--seed", "1"], 2, "--seed cannot be given"),
         (["train", "--data", "nowhere", "--run-dir", "TMP/r"], 1, "there is no folder"),
         (["train", "--run-dir", "/dev/null/r"], 1, "cannot write /dev/null/r"),

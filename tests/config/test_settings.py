@@ -38,6 +38,7 @@ OTHER_VALUES = {
     "input_interpolation": ("nearest", "nearest"),
     "target_interpolation": ("area", "area"),
     "cache_gib": ("0", 0.0),
+    "data_service": ("grpc://host0:5050", "host0:5050"),
     "generator": ("encoder_decoder", "encoder_decoder"),
     "base_filters": ("32", 32),
     "depth": ("7", 7),
@@ -66,6 +67,8 @@ OTHER_VALUES = {
     "steps": ("3000", 3000),
     "epochs": ("0.5", 0.5),
     "batch_size": ("4", 4),
+    "accumulate": ("2", 2),
+    "recompute": ("on", True),
     "learning_rate": ("1e-3", 0.001),
     "discriminator_learning_rate": ("4e-4", 0.0004),
     "beta_1": ("0.9", 0.9),
@@ -100,6 +103,7 @@ OTHER_VALUES = {
     "deterministic": ("yes", True),
     "log_every": ("1", 1),
     "sample_every": ("10", 10),
+    "keep_samples": ("20", 20),
     "sample_pairs": ("64", 64),
     "validate_every": ("20", 20),
     "best_metric": ("l1", "l1"),
@@ -111,6 +115,7 @@ OTHER_VALUES = {
 
 # Settings that make sense only together with another.
 COMPANIONS = {
+    "accumulate": ("batch_size",),
     "palette": ("input_encoding",),
     "input_encoding": ("palette",),
     "target_encoding": ("palette",),

@@ -5,14 +5,12 @@ import pytest
 import tensorflow as tf
 
 from tfpix2pix.data import images
+from tfpix2pix.data.order import WHOLE, Share, shuffled_index
 from tfpix2pix.data.pairs import Pairs, open_pairs
 from tfpix2pix.data.pipeline import (
-    WHOLE,
     Resizing,
-    Share,
     evaluation_batches,
     fetcher,
-    shuffled_index,
     training_batches,
 )
 

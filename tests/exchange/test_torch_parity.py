@@ -23,9 +23,10 @@ from torch_reference import PatchGan, Resnet, Unet, draw, lsgan, train_step, van
 from tfpix2pix.losses import Objective
 from tfpix2pix.models.exchange.recognize import recognize
 from tfpix2pix.models.exchange.transfer import set_weights, state_dict
+from tfpix2pix.training.gradients import Plan
 from tfpix2pix.training.import_settings import import_settings
 from tfpix2pix.training.state import TrainState
-from tfpix2pix.training.updates import Plan, alternating_update
+from tfpix2pix.training.updates import alternating_update
 
 TOLERANCE = 1e-4
 LEARNING_RATE = 2e-4

@@ -55,7 +55,7 @@ def published(tmp_path_factory):
     # Of a copy, so that nothing of an earlier build gets in, and nothing is left.
     for name in ("setup.cfg", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
-    for name in ("CHANGELOG.md", "CITATION.cff"):
+    for name in ("CHANGELOG.md", "CITATION.cff", "SECURITY.md"):
         shutil.copy(ROOT / name, source)
     for name in ("tfpix2pix", "tests"):
         ignored = shutil.ignore_patterns("__pycache__")
@@ -104,7 +104,8 @@ def test_the_sdist_has_what_it_is_known_by_and_no_tests(published):
     (path,) = published.glob("*.tar.gz")
     with tarfile.open(path) as file:
         names = {name.partition("/")[2] for name in file.getnames()}
-    assert {"CHANGELOG.md", "CITATION.cff", "LICENSE", "README.md", "setup.cfg"} <= names
+    assert {"CHANGELOG.md", "CITATION.cff", "LICENSE", "README.md", "SECURITY.md"} <= names
+    assert "setup.cfg" in names
     assert [name for name in names if name.startswith("tests")] == []
 
 

@@ -69,6 +69,8 @@ OPTIONS: dict[str, list[Any]] = {
     "discriminator": ["patchgan", "patchgan", "pixelgan"],
     "conditional": [True, False],
     "batch_size": [1, 2],
+    "accumulate": [1, 1, 2],
+    "recompute": [False, False, True],
     "learning_rate": [2e-4, 1e-3],
     "discriminator_learning_rate": [None, 1e-3],
     "beta_1": [0.5, 0.9, 0],

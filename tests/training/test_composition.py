@@ -31,8 +31,8 @@ QUICK_XLA = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=fa
 NOT_DRAWN = {
     "data", "data_dir", "manual_dir", "input_feature", "target_feature", "layout", "split",
     "on_bad", "value_range", "target_value_range", "input_encoding", "target_encoding", "palette",
-    "vgg_weights", "epochs", "sample_every", "validate_every", "best_metric", "patience",
-    "steps_per_execution", "deterministic", "strategy",
+    "vgg_weights", "epochs", "sample_every", "keep_samples", "validate_every", "best_metric",
+    "patience", "steps_per_execution", "deterministic", "strategy", "data_service",
 }  # fmt: skip
 
 

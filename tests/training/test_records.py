@@ -1,9 +1,17 @@
 """metrics.csv and losses.png."""
 
+import numpy as np
 import tensorflow as tf
 
 from tfpix2pix.losses import STEP_NAMES
-from tfpix2pix.training.records import COLUMNS, PANELS, MetricsFile, as_written, plot_losses
+from tfpix2pix.training.records import (
+    COLUMNS,
+    PANELS,
+    MetricsFile,
+    _thinned,
+    as_written,
+    plot_losses,
+)
 
 
 def test_rows_are_read_as_they_were_written(tmp_path):
@@ -87,3 +95,12 @@ def test_a_row_as_written_is_the_row_that_is_read_back(tmp_path):
     assert [as_written(row)] == metrics.read()
     assert as_written(row)["val_ssim"] == 0.123457
     assert as_written(row)["step"] == 1234567
+
+
+def test_long_curves_are_thinned_to_means():
+    steps = np.arange(0, 2500)
+    points = np.stack([steps, 2.0 * steps], axis=1)
+    thinned = _thinned(points)
+    assert len(thinned) == 834  # of 3 each; the last is of 1
+    np.testing.assert_allclose(thinned[[0, 1, -1]], [[1, 2], [4, 8], [2499, 4998]])
+    np.testing.assert_array_equal(_thinned(points[:1000]), points[:1000])

@@ -17,12 +17,13 @@ import yaml
 
 from tests.training.same_bits import assert_same_bits, checkpoint_tensors
 from tfpix2pix.config import load_settings, resolve
-from tfpix2pix.errors import UserError
+from tfpix2pix.errors import SettingsError, UserError
 from tfpix2pix.training import checkpoints as checkpoints_module
 from tfpix2pix.training import device
 from tfpix2pix.training import run as run_module
+from tfpix2pix.training.length import run_length
 from tfpix2pix.training.loop import NonFiniteLossError
-from tfpix2pix.training.run import resume, run_length, train
+from tfpix2pix.training.run import resume, train
 
 TINY = {
     "load_size": 18,
@@ -122,6 +123,20 @@ def test_a_resumed_run_ends_with_the_same_bits(settings, whole, tmp_path):
     assert_same_bits(tmp_path / "halves", whole[0])
     assert [row["step"] for row in rows(tmp_path / "halves")] == ["0", "2", "3", "4", "6"]
     assert load_settings(tmp_path / "halves" / "config.yaml") == with_train(settings, jit="off")
+
+
+@pytest.mark.slow
+def test_one_command_starts_and_goes_on_to_the_same_bits(settings, whole, tmp_path):
+    run_dir = tmp_path / "run"
+    train(with_train(settings, steps=4), run_dir, or_resume=True)
+    result = train(settings, run_dir, or_resume=True)
+    assert (result.step, result.total_steps) == (6, 6)
+    assert_same_bits(run_dir, whole[0])
+    # Done is done, and with other settings it would be another run.
+    assert train(settings, run_dir, or_resume=True).step == 6
+    assert len(rows(run_dir)) == len(rows(whole[0]))
+    with pytest.raises(SettingsError, match=r"was begun with seed 0, and 3 is asked for"):
+        train(with_train(settings, seed=3), run_dir, or_resume=True)
 
 
 @pytest.mark.slow

@@ -13,10 +13,11 @@ from tfpix2pix.losses import (
     vanilla_generator_loss,
 )
 from tfpix2pix.models import patchgan_discriminator, unet_generator
+from tfpix2pix.training.gradients import Plan
 from tfpix2pix.training.networks import Networks
 from tfpix2pix.training.optimizers import FusedAdam
 from tfpix2pix.training.step import make_train_step
-from tfpix2pix.training.updates import Plan, alternating_update, simultaneous_update
+from tfpix2pix.training.updates import alternating_update, simultaneous_update
 
 SIZE = 16
 DRAWS = tf.constant([0, 0], tf.int64)

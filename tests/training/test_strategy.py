@@ -34,8 +34,9 @@ def run_program(name, *arguments):
 
 
 @pytest.mark.slow
-def test_two_replicas_of_one_pair_each_train_as_one_device_with_both():
-    assert float(run_program("two_replicas.py").stdout) < 1e-5
+@pytest.mark.parametrize("words", [[], ["parts"]])
+def test_two_replicas_of_half_a_batch_each_train_as_one_device_with_all_of_it(words):
+    assert float(run_program("two_replicas.py", *words).stdout) < 1e-5
 
 
 @pytest.fixture(scope="module")
@@ -118,10 +119,22 @@ class Device:
 def test_devices_that_cannot_share_batches_are_refused(
     name, gpus, batch_size, message, monkeypatch
 ):
-    found = {"GPU": [Device(f"/gpu:{n}") for n in range(gpus)], "CPU": [Device("/cpu:0")]}
-    monkeypatch.setattr(tf.config, "list_logical_devices", found.get)
+    pretend(monkeypatch, gpus)
     with pytest.raises(SettingsError, match=message):
         choose_strategy(name, batch_size)
+
+
+def test_devices_share_batches_that_each_can_cut_into_parts(monkeypatch):
+    pretend(monkeypatch, gpus=2)
+    message = r"batch_size 6 cannot be shared evenly by 2 devices in 2 parts each \(accumulate\)"
+    with pytest.raises(SettingsError, match=message + ": give a multiple of 4"):
+        choose_strategy("mirrored", 6, parts=2)
+    assert isinstance(choose_strategy("auto", 6, parts=2), tf.distribute.OneDeviceStrategy)
+
+
+def pretend(monkeypatch, gpus):
+    found = {"GPU": [Device(f"/gpu:{n}") for n in range(gpus)], "CPU": [Device("/cpu:0")]}
+    monkeypatch.setattr(tf.config, "list_logical_devices", found.get)
 
 
 @pytest.mark.parametrize(("name", "batch_size"), [("one", 4), ("auto", 4), ("auto", 3)])

@@ -20,6 +20,7 @@ from tfpix2pix.losses import (
 )
 from tfpix2pix.losses.objective import Judgement
 from tfpix2pix.models import feature_model, patchgan_discriminator, unet_generator
+from tfpix2pix.training.gradients import Plan
 from tfpix2pix.training.networks import Networks
 from tfpix2pix.training.optimizers import FusedAdam
 from tfpix2pix.training.penalties import JudgedPair, gradient_penalty, r1_penalty
@@ -27,7 +28,6 @@ from tfpix2pix.training.pool import ImagePool
 from tfpix2pix.training.step import make_train_step
 from tfpix2pix.training.updates import (
     UPDATES,
-    Plan,
     alternating_update,
     generator_update,
     simultaneous_update,

@@ -17,8 +17,8 @@ from tfpix2pix.report.fcn_score import fcn_scores
 from tfpix2pix.training.best import ended_early
 from tfpix2pix.training.build import build_discriminator, build_generator
 from tfpix2pix.training.datasets import open_run_data
+from tfpix2pix.training.length import run_length
 from tfpix2pix.training.records import MetricsFile, Row
-from tfpix2pix.training.run import run_length
 from tfpix2pix.training.run_folder import RunFolder
 from tfpix2pix.training.samples import label_colours, shown, stored_shown
 

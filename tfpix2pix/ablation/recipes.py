@@ -16,7 +16,9 @@ from typing import Any
 from tfpix2pix.ablation.checks import check_flags, check_overlap, check_recipes
 from tfpix2pix.ablation.recipe import Choice, Recipe, RecipeSet
 from tfpix2pix.config import resolve
-from tfpix2pix.config.loading import checked_sections, nearest, read_yaml
+from tfpix2pix.config.loading import checked_sections
+from tfpix2pix.config.showing import nearest, shown
+from tfpix2pix.config.yaml_files import read_yaml
 from tfpix2pix.errors import SettingsError
 
 KEYS = ("preset", "settings", "options", "runs")
@@ -60,7 +62,7 @@ def _checked_tree(tree: Any, path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path}: expected a recipe set with the keys {', '.join(KEYS)}")
     for key in tree:
         if key not in KEYS:
-            raise SettingsError(f"{path}: unknown key {key!r}{nearest(key, KEYS)}")
+            raise SettingsError(f"{path}: unknown key {shown(key)}{nearest(key, KEYS)}")
     if not isinstance(tree.get("preset"), (str, type(None))):
         raise SettingsError(f"{path}: preset: expected the name of a preset")
     checked_sections(tree.get("settings"), f"{path}, settings")
@@ -71,7 +73,8 @@ def _checked_options(tree: Any, path: Path) -> dict[str, dict[str, dict[str, dic
     if not isinstance(tree, dict) or not tree:
         raise SettingsError(f"{path}: options: expected axes, each with options by name")
     axes = {}
-    for axis, options in tree.items():
+    for key, options in tree.items():
+        axis = _option_name(key, f"{path}: options")
         if not isinstance(options, dict) or not options:
             raise SettingsError(f"{path}: axis {axis}: expected options by name")
         names = [_option_name(name, f"{path}: axis {axis}") for name in options]
@@ -79,7 +82,7 @@ def _checked_options(tree: Any, path: Path) -> dict[str, dict[str, dict[str, dic
             if names.count(name) > 1 or name == ALL:
                 why = "stands for all options" if name == ALL else "is there twice"
                 raise SettingsError(f"{path}: axis {axis}: option {name} {why}: rename it")
-        axes[str(axis)] = {
+        axes[axis] = {
             name: checked_sections(sections, f"{path}, {axis} {name}")
             for name, sections in zip(names, options.values(), strict=True)
         }
@@ -88,8 +91,13 @@ def _checked_options(tree: Any, path: Path) -> dict[str, dict[str, dict[str, dic
 
 def _option_name(name: Any, where: str) -> str:
     if isinstance(name, bool) or not isinstance(name, (str, int, float)) or name == "":
-        raise SettingsError(f"{where}: {name!r} cannot be an option's name: put it in quotes")
-    return str(name)
+        raise SettingsError(f"{where}: {shown(name)} cannot be an option's name: put it in quotes")
+    return _text(name)
+
+
+def _text(name: Any) -> str:
+    """A name, which may be a number, as text; of anything else, what stands in messages."""
+    return name if isinstance(name, str) else shown(name)
 
 
 def _choices(runs: Any, options: Mapping[str, Mapping[str, Any]], path: Path) -> list[Choice]:
@@ -115,7 +123,7 @@ def _product(
         raise SettingsError(f"{where}: expected options by axis, such as {{{_example(options)}}}")
     for axis in product:
         if axis not in options:
-            raise SettingsError(f"{where}: unknown axis {axis!r}{nearest(axis, options)}")
+            raise SettingsError(f"{where}: unknown axis {shown(axis)}{nearest(axis, options)}")
     # In the order of the axes, whatever that of the entry.
     axes = [axis for axis in options if axis in product]
     wanted = [_named(product[axis], options[axis], f"{where}: {axis}") for axis in axes]
@@ -126,12 +134,12 @@ def _product(
 def _named(value: Any, options: Mapping[str, Any], where: str) -> list[str]:
     if value == ALL:
         return list(options)
-    names = [str(name) for name in value] if isinstance(value, list) else [str(value)]
+    names = [_text(name) for name in value] if isinstance(value, list) else [_text(value)]
     if not names:
         raise SettingsError(f"{where}: expected an option, a list of them, or {ALL}")
     for name in names:
         if name not in options:
-            raise SettingsError(f"{where}: unknown option {name!r}{nearest(name, options)}")
+            raise SettingsError(f"{where}: unknown option {shown(name)}{nearest(name, options)}")
     return names
 
 

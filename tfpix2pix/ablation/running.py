@@ -22,7 +22,8 @@ from tfpix2pix.files import locked, write_atomically
 from tfpix2pix.inference.segmenter import Segmenter
 from tfpix2pix.progress import say
 from tfpix2pix.report.fcn_score import check_judged
-from tfpix2pix.training.run import check_patience, resume, train
+from tfpix2pix.training.length import check_patience
+from tfpix2pix.training.run import resume, train
 from tfpix2pix.training.run_folder import RunFolder
 from tfpix2pix.training.samples import png_bytes
 

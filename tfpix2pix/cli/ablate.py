@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from tfpix2pix.cli.parsing import add_judge_flags, add_setting_flags, given_settings
 from tfpix2pix.cli.quiet import tensorflow_imported_quietly
-from tfpix2pix.config.loading import nearest
+from tfpix2pix.config.showing import nearest
 from tfpix2pix.errors import SettingsError
+from tfpix2pix.places import local_place
 
 if TYPE_CHECKING:
     from tfpix2pix.ablation.recipe import RecipeSet
@@ -32,9 +33,15 @@ EXIT_SIGNAL = 128
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.usage = "%(prog)s SET --output DIR [--data PATH] [--dry-run] [SETTING ...]"
-    parser.add_argument("set", type=Path, metavar="SET", help="YAML file with a set of recipes")
     parser.add_argument(
-        "--output", type=Path, required=True, metavar="DIR", help="folder for all that is made"
+        "set", type=local_place, metavar="SET", help="YAML file with a set of recipes"
+    )
+    parser.add_argument(
+        "--output",
+        type=local_place,
+        required=True,
+        metavar="DIR",
+        help="folder for all that is made",
     )
     parser.add_argument(
         "--only", metavar="NAMES", help="train these recipes alone: NAME,NAME as in --dry-run"

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NoReturn, get_args
 from tfpix2pix.cli.parsing import given_settings
 from tfpix2pix.config import DataSettings, resolve
 from tfpix2pix.config.types import Resize
-from tfpix2pix.errors import SettingsError, UserError
+from tfpix2pix.errors import SettingsError, UserError, one_line
+from tfpix2pix.places import as_place, is_remote
 
 if TYPE_CHECKING:
     from tfpix2pix.data.sources import Listing
@@ -46,9 +47,9 @@ def check(arguments: argparse.Namespace) -> int:
     pair_format = detect_format(settings, pairs)
     report = check_pairs(settings, listing, pair_format, show_progress=True)
     for line in report.lines():
-        print(line)
+        print(one_line(line))
     write_contact_sheet(sheet, settings, listing, pair_format, problems=report.problems)
-    print(f"pairs to look at: {sheet}")
+    print(one_line(f"pairs to look at: {sheet}"))
     require_split(listing)
     return 1 if report.problems else 0
 
@@ -81,10 +82,12 @@ def _settings(arguments: argparse.Namespace) -> DataSettings:
 
 def _sheet(settings: DataSettings, given: Path | None) -> Path:
     """Where the contact sheet goes: not into the set, of which it would be a part next time."""
-    source = Path(os.path.abspath(Path(settings.data).expanduser()))  # noqa: PTH100
+    source = as_place(settings.data).expanduser()
+    if not is_remote(source):
+        source = Path(os.path.abspath(source))  # noqa: PTH100
     name = source.name if source.is_dir() else source.stem
     default = Path(f"{name}_pairs.png")
-    if not source.is_dir() or not _lies_in(given or default, source):
+    if is_remote(source) or not source.is_dir() or not _lies_in(given or default, source):
         return given or default
     if given is not None:
         raise SettingsError(
@@ -102,5 +105,5 @@ def _refuse_empty(listing: "Listing") -> NoReturn:
     from tfpix2pix.data.sources import describe_problems
 
     for name, reason in listing.problems:
-        print(f"problem: {name}: {reason}")
+        print(one_line(f"problem: {name}: {reason}"))
     raise UserError(describe_problems(listing.problems, listing.origin))

@@ -2,10 +2,10 @@
 
 import argparse
 from collections.abc import Collection
-from pathlib import Path
 from typing import Any
 
 from tfpix2pix.config.loading import all_settings, preset_names
+from tfpix2pix.places import as_place, local_place
 
 SHELLS = ("bash", "zsh", "fish")
 # What stands for a folder in the help of arguments that take nothing else; other paths are files,
@@ -76,5 +76,5 @@ def _say_what_value_is(action: argparse.Action, choices: dict[str, tuple[str, ..
         action.choices = by_metavar[action.metavar]
     elif action.metavar in FOLDERS:
         action.complete = shtab.DIRECTORY  # type: ignore[attr-defined]
-    elif action.type is Path or action.metavar in FILES:
+    elif action.type in (as_place, local_place) or action.metavar in FILES:
         action.complete = shtab.FILE  # type: ignore[attr-defined]

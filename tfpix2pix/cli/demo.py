@@ -16,6 +16,7 @@ from tfpix2pix.cli.parsing import Parser, add_checkpoint_flag, count, seed
 from tfpix2pix.cli.quiet import tensorflow_imported_quietly
 from tfpix2pix.cli.runs import FLAGS_OF_RUNS
 from tfpix2pix.errors import UserError
+from tfpix2pix.places import local_place
 from tfpix2pix.progress import say
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def add_arguments(parser: Parser) -> None:
     """Adds the command's arguments."""
     parser.add_argument(
         "run_dir",
-        type=Path,
+        type=local_place,
         nargs="?",
         metavar="RUN",
         help="run folder, or what `tfpix2pix export` wrote [the last of runs/demo-*]",

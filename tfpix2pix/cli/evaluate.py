@@ -9,6 +9,7 @@ from tfpix2pix.cli.quiet import tensorflow_imported_quietly
 from tfpix2pix.cli.runs import settings_of_run
 from tfpix2pix.config.types import OnBad
 from tfpix2pix.errors import SettingsError
+from tfpix2pix.places import as_place, local_place
 
 if TYPE_CHECKING:
     from tfpix2pix.report.document import Document, Figure, Metric, Summary
@@ -35,10 +36,13 @@ See docs/evaluation.md.
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.add_argument(
-        "run_dirs", type=Path, nargs="+", metavar="RUN", help="run folder, or two to compare"
+        "run_dirs", type=as_place, nargs="+", metavar="RUN", help="run folder, or two to compare"
     )
     parser.add_argument(
-        "--output", type=Path, metavar="DIR", help="folder for what is written [RUN/evaluation/...]"
+        "--output",
+        type=as_place,
+        metavar="DIR",
+        help="folder for what is written [RUN/evaluation/...]",
     )
     _add_pairs(parser.add_argument_group("which pairs, and which of the run's weights"))
     _add_metrics(parser.add_argument_group("more metrics"))
@@ -70,12 +74,16 @@ def _add_metrics(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--features",
-        type=Path,
+        type=local_place,
         metavar="MODEL",
         help="for --fid, a .keras model instead of it, of images in [-1, 1]",
     )
     group.add_argument(
-        "--lpips", type=Path, nargs=2, metavar=("VGG16", "HEADS"), help="LPIPS, with these weights"
+        "--lpips",
+        type=local_place,
+        nargs=2,
+        metavar=("VGG16", "HEADS"),
+        help="LPIPS, with these weights",
     )
     group.add_argument(
         "--samples", type=several, metavar="N", help="diversity of N answers with dropout on"

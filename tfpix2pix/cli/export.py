@@ -4,7 +4,6 @@ import argparse
 import dataclasses
 import shlex
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tfpix2pix.cli.parsing import add_checkpoint_flag, count
@@ -15,6 +14,7 @@ from tfpix2pix.cli.web_flags import WEB_FLAGS, add_web_flags
 from tfpix2pix.errors import SettingsError
 from tfpix2pix.export.formats import NETWORK_FORMATS, QUANTIZATIONS
 from tfpix2pix.files import check_new
+from tfpix2pix.places import as_place
 
 if TYPE_CHECKING:
     from tfpix2pix.export.checking import Exported
@@ -76,9 +76,9 @@ class ExportFormat:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    parser.add_argument("run_dir", type=Path, metavar="RUN", help="run folder")
+    parser.add_argument("run_dir", type=as_place, metavar="RUN", help="run folder")
     parser.add_argument(
-        "--output", type=Path, required=True, metavar="DIR", help="folder for what is written"
+        "--output", type=as_place, required=True, metavar="DIR", help="folder for what is written"
     )
     parser.add_argument(
         "--format",

@@ -2,7 +2,6 @@
 
 import argparse
 import shlex
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tfpix2pix.cli.parsing import add_setting_flags, given_settings
@@ -10,6 +9,7 @@ from tfpix2pix.cli.quiet import tensorflow_imported_quietly
 from tfpix2pix.config import resolve
 from tfpix2pix.config.loading import REFERENCE_PRESET, SECTION_OF
 from tfpix2pix.errors import UserError
+from tfpix2pix.places import as_place, local_place
 
 if TYPE_CHECKING:
     from tfpix2pix.training.imported import ImportedRun
@@ -41,17 +41,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = "%(prog)s CHECKPOINT --output RUN [--discriminator FILE] [SETTING ...]"
     parser.add_argument(
         "checkpoint",
-        type=Path,
+        type=local_place,
         metavar="CHECKPOINT",
         help="the generator: a .pth file or model.json",
     )
     parser.add_argument(
-        "--output", type=Path, required=True, metavar="RUN", help="the new run folder"
+        "--output", type=as_place, required=True, metavar="RUN", help="the new run folder"
     )
     parser.add_argument(
         "--discriminator",
         dest="discriminator_file",
-        type=Path,
+        type=local_place,
         metavar="FILE",
         help="its discriminator's weights; or the kind of a new one, patchgan or pixelgan "
         "[patchgan]",

@@ -3,6 +3,7 @@
 import argparse
 import importlib.metadata
 import io
+import itertools
 import os
 import signal
 import sys
@@ -11,6 +12,7 @@ from types import ModuleType
 
 from tfpix2pix.cli import (
     ablate,
+    data_service,
     demo,
     doctor,
     evaluate,
@@ -24,7 +26,9 @@ from tfpix2pix.cli import (
 )
 from tfpix2pix.cli.completion import add_completion_flag
 from tfpix2pix.cli.parsing import Parser
-from tfpix2pix.errors import SettingsError, UserError
+from tfpix2pix.cli.quiet import tensorflow_imported_quietly
+from tfpix2pix.errors import SettingsError, UserError, one_line
+from tfpix2pix.places import RemotePath, is_remote
 
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
@@ -39,6 +43,7 @@ COMMANDS = {
     "prepare": prepare,
     "import": import_,
     "launch": launch,
+    "data-service": data_service,
     "ablate": ablate,
     "presets": presets,
     "doctor": doctor,
@@ -84,14 +89,17 @@ def _run(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> int:
     _allow_any_name()
     try:
         arguments = parser.parse_args(argv)
+        if _names_addresses(arguments):  # which TensorFlow looks at
+            with tensorflow_imported_quietly():
+                pass
         return arguments.run(arguments)
     except SystemExit as stop:  # argparse, after --help or wrong usage
         return int(stop.code or 0)
     except SettingsError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {one_line(str(error))}", file=sys.stderr)
         return EXIT_USAGE
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {one_line(str(error))}", file=sys.stderr)
         return EXIT_FAILURE
     except BrokenPipeError:  # the reader went away, as in `tfpix2pix presets | head -1`
         # Python flushes stdout once more at its end, and must not meet the closed pipe again.
@@ -100,6 +108,15 @@ def _run(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> int:
     except KeyboardInterrupt as stop:
         print(str(stop) or "stopped", file=sys.stderr)
         return EXIT_SIGNAL + signal.SIGINT
+
+
+def _names_addresses(arguments: argparse.Namespace) -> bool:
+    given = vars(arguments)
+    values = itertools.chain.from_iterable(
+        value if isinstance(value, list) else [value] for value in given.values()
+    )
+    data = [given[name] for name in ("data", "source") if given.get(name)]
+    return any(isinstance(value, RemotePath) for value in values) or any(map(is_remote, data))
 
 
 def _allow_any_name() -> None:

@@ -4,10 +4,11 @@ import argparse
 import difflib
 import math
 from collections.abc import Collection, Mapping
-from pathlib import Path
 from typing import Any, NoReturn
 
 from tfpix2pix.config.loading import DEFAULTS, SECTION_OF, SECTIONS, all_settings
+from tfpix2pix.errors import one_line
+from tfpix2pix.places import local_place
 
 # --checkpoint, where none is given.
 LATEST = "latest"
@@ -42,7 +43,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Says what is wrong in one line, and exits with 2."""
-        self.exit(2, f"error: {message} (see {self.prog} --help)\n")
+        self.exit(2, f"error: {one_line(message)} (see {self.prog} --help)\n")
 
     def _refuse(self, unknown: str, parser: argparse.ArgumentParser) -> NoReturn:
         known = list(parser._option_string_actions)
@@ -108,7 +109,7 @@ def add_judge_flags(parser: argparse._ActionsContainer, palette: str = "palette"
     """Adds --fcn-score, and the colours of a .keras judge's classes under the name `palette`."""
     parser.add_argument(
         "--fcn-score",
-        type=Path,
+        type=local_place,
         metavar="JUDGE",
         help="the paper's FCN-score, by a run of preset segmenter or a .keras "
         "model of RGB in [0, 1]",
@@ -143,6 +144,14 @@ def whole(text: str) -> int:
 def length(text: str) -> int:
     """The type of a flag that takes a number of pixels, 0 or more."""
     return whole(text)
+
+
+def address(text: str) -> str:
+    """The type of a flag that takes HOST:PORT."""
+    host, _, port = text.rpartition(":")
+    if not host or "/" in host or not port.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected HOST:PORT, got {text}")
+    return text
 
 
 def positive(text: str) -> float:

@@ -3,12 +3,13 @@
 import argparse
 import contextlib
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfpix2pix.cli.parsing import Parser, add_checkpoint_flag, count, length, positive, seed
 from tfpix2pix.cli.predictors import STATISTICS_IMAGES, predictor_of
 from tfpix2pix.cli.server import add_server_flags
+from tfpix2pix.errors import one_line
+from tfpix2pix.places import as_place
 
 if TYPE_CHECKING:
     from tfpix2pix.inference.jobs import Jobs, Prediction
@@ -42,16 +43,16 @@ def add_arguments(parser: Parser) -> None:
     """Adds the command's arguments."""
     run_argument = parser.add_argument(
         "run_dir",
-        type=Path,
+        type=as_place,
         metavar="RUN",
         help="run folder, or what `tfpix2pix export` wrote: a .onnx, .tflite, .xml or .keras file, "
         "or a SavedModel's folder",
     )
     parser.add_argument(
-        "images", type=Path, nargs="+", metavar="IMAGE", help="image file, or folder of them"
+        "images", type=as_place, nargs="+", metavar="IMAGE", help="image file, or folder of them"
     )
     parser.add_argument(
-        "--output", type=Path, required=True, metavar="DIR", help="folder for the results"
+        "--output", type=as_place, required=True, metavar="DIR", help="folder for the results"
     )
     add_checkpoint_flag(parser)
     parser.add_argument(
@@ -121,7 +122,7 @@ def _add_size_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--fixed-statistics",
-        type=Path,
+        type=as_place,
         metavar="IMAGE",
         help="use the norms' statistics of this image, or of up to "
         f"{STATISTICS_IMAGES} spread over this folder, for all: less flicker in a film's frames",
@@ -159,7 +160,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _print_failures(failures: "Sequence[Prediction]") -> None:
-    lines = [f"failed: {prediction.source}: {prediction.failure}\n" for prediction in failures]
+    lines = [one_line(f"failed: {failed.source}: {failed.failure}") + "\n" for failed in failures]
     # Before what comes on stderr, also where stdout is no terminal.
     print(*lines, sep="", end="", flush=True)
 

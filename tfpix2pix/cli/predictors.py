@@ -13,6 +13,7 @@ from tfpix2pix.cli.quiet import tensorflow_imported_quietly
 from tfpix2pix.cli.runs import refuse_flags_of_runs, settings_of_run
 from tfpix2pix.cli.server import check_server_flags, connect_to_server
 from tfpix2pix.config import Settings, dump_settings
+from tfpix2pix.places import as_place
 
 if TYPE_CHECKING:
     from tfpix2pix.inference.answering import ArrayTranslator
@@ -127,7 +128,7 @@ def _of_run(arguments: argparse.Namespace) -> Predictor:
         "run": str(arguments.run_dir.resolve()),
         "settings": hashlib.sha256(dump_settings(run.settings).encode()).hexdigest(),
         "step": step_of(path),
-        "modified": Path(f"{path}.index").stat().st_mtime_ns,
+        "modified": as_place(f"{path}.index").stat().st_mtime_ns,
         "tiling": None if run.tiling is None else dataclasses.asdict(run.tiling),
         "fixed_statistics": [[str(f.resolve()), f.stat().st_mtime_ns] for f in run.frames],
         "samples": arguments.samples,

@@ -2,7 +2,6 @@
 
 import argparse
 import shlex
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pydantic
@@ -13,6 +12,7 @@ from tfpix2pix.cli.quiet import tensorflow_imported_quietly
 from tfpix2pix.config import DataSettings, resolve
 from tfpix2pix.config.types import Size
 from tfpix2pix.errors import SettingsError, UserError
+from tfpix2pix.places import local_place
 from tfpix2pix.progress import say
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = "%(prog)s SRC DST [OPTION ...]\n       %(prog)s --check SRC [OPTION ...]"
     parser.add_argument("source", metavar="SRC", help="folder of pairs, or manifest")
     parser.add_argument(
-        "destination", nargs="?", type=Path, metavar="DST", help="new folder for the store"
+        "destination", nargs="?", type=local_place, metavar="DST", help="new folder for the store"
     )
     parser.add_argument(
         "--check",
@@ -60,12 +60,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--contact-sheet",
-        type=Path,
+        type=local_place,
         metavar="FILE",
         help="with --check: where the picture of some pairs goes, not in SRC [NAME_pairs.png]",
     )
     parser.add_argument("--preset", metavar="PRESET", help="with --check: settings of the training")
-    parser.add_argument("--config", type=Path, metavar="FILE", help="with --check: the same")
+    parser.add_argument("--config", type=local_place, metavar="FILE", help="with --check: the same")
     _add_operations(parser.add_argument_group("what is done to the pairs, in this order"))
     _add_output(parser.add_argument_group("what is written"))
     add_setting_flags(parser, SETTINGS + LABELS + CHECKED)
@@ -88,7 +88,7 @@ def _add_operations(group: Any) -> None:
         "center, noise [SIGMA]",
     )
     group.add_argument(
-        "--hed-weights", type=Path, metavar="FILE", help="ONNX file, for --derive edges hed"
+        "--hed-weights", type=local_place, metavar="FILE", help="ONNX file, for --derive edges hed"
     )
     group.add_argument(
         "--seed", dest="noise_seed", type=int, metavar="INT", help="of --derive noise [0]"

@@ -11,6 +11,7 @@ from tfpix2pix.cli.quiet import tensorflow_imported_quietly
 from tfpix2pix.config import resolve
 from tfpix2pix.config.loading import SECTION_OF
 from tfpix2pix.errors import SettingsError
+from tfpix2pix.places import as_place
 
 if TYPE_CHECKING:
     from tfpix2pix.training.cluster import Cluster
@@ -48,11 +49,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PRESET",
         help=f"settings to start from, see `tfpix2pix presets` [{DEFAULT_PRESET}]",
     )
-    parser.add_argument("--config", type=Path, metavar="FILE", help="YAML file with settings")
+    parser.add_argument("--config", type=as_place, metavar="FILE", help="YAML file with settings")
     parser.add_argument(
-        "--run-dir", type=Path, metavar="DIR", help="folder for all that the run makes [runs/...]"
+        "--run-dir",
+        type=as_place,
+        metavar="DIR",
+        help="folder for all that the run makes [runs/...]",
     )
-    parser.add_argument("--resume", action="store_true", help="continue the run in --run-dir")
+    goes_on = parser.add_mutually_exclusive_group()
+    goes_on.add_argument("--resume", action="store_true", help="continue the run in --run-dir")
+    goes_on.add_argument(
+        "--resume-or-start",
+        action="store_true",
+        help="the same where there is a run, begun with the same settings, else start it: one "
+        "command for schedulers that start it again and again",
+    )
     add_setting_flags(parser)
 
 
@@ -60,6 +71,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Trains; returns the exit status."""
     if arguments.resume:
         return _resume(arguments)
+    if arguments.resume_or_start and arguments.run_dir is None:
+        raise SettingsError("--resume-or-start needs --run-dir: the same folder each time")
     preset = arguments.preset or (None if arguments.config else DEFAULT_PRESET)
     settings = resolve(preset, arguments.config, given_settings(arguments))
     # What can be seen to be wrong without TensorFlow is said before it is imported.
@@ -73,7 +86,8 @@ def run(arguments: argparse.Namespace) -> int:
     cluster = joined(settings.train.strategy)
     if cluster is not None and arguments.run_dir is None:
         raise SettingsError("several workers need --run-dir: one folder that all of them reach")
-    if arguments.run_dir is not None and (cluster is None or cluster.is_chief):
+    is_chief = cluster is None or cluster.is_chief
+    if arguments.run_dir is not None and is_chief and not arguments.resume_or_start:
         RunFolder(arguments.run_dir).check_free()
     with tensorflow_imported_quietly():
         from tfpix2pix.training.run import train
@@ -81,9 +95,9 @@ def run(arguments: argparse.Namespace) -> int:
     name = preset or arguments.config.stem
     run_dir = arguments.run_dir or claim_run_folder(RUNS, name).path
     origin = f"preset {preset}" if preset else str(arguments.config)
-    if cluster is None or cluster.is_chief:
+    if is_chief:
         print(f"run folder {run_dir}, {origin}", flush=True)
-    return _conclude(train(settings, run_dir), cluster)
+    return _conclude(train(settings, run_dir, or_resume=arguments.resume_or_start), cluster)
 
 
 def _resume(arguments: argparse.Namespace) -> int:

@@ -1,7 +1,8 @@
 """The flags of `tfpix2pix export` that are about a page for static hosts."""
 
 import argparse
-from pathlib import Path
+
+from tfpix2pix.places import local_place
 
 # As many as the page of `tfpix2pix demo` shows.
 MOST_EXAMPLES = 8
@@ -23,7 +24,7 @@ def add_web_flags(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--web-runtime",
-        type=Path,
+        type=local_place,
         metavar="FILE",
         help="npm's package of onnxruntime-web, in place of having npm fetch it",
     )

@@ -26,10 +26,12 @@ def check_combinations(settings: Settings, *, networks: bool = True) -> None:
     _check_encoding(settings.data)
     _check_generator(settings.model)
     _check_norms(settings.model)
+    _check_accumulation(settings)
     _check_losses(settings.train)
     _check_penalties(settings)
     _check_label_losses(settings)
     _check_best_metric(settings)
+    _check_strategy(settings.train)
     if networks and not settings.data.takes_size_from_pairs:
         check_image_size(settings.model, settings.data.crop_size)
         check_perceptual_size(settings.train, settings.data.crop_size)
@@ -91,6 +93,20 @@ def _check_norms(model: ModelSettings) -> None:
         raise SettingsError("sync_norm: only norm batch has statistics to share; leave it out")
 
 
+def _check_accumulation(settings: Settings) -> None:
+    train = settings.train
+    if train.batch_size % train.accumulate:
+        raise SettingsError(
+            f"accumulate {train.accumulate} cuts each batch into so many equal parts, and "
+            f"batch_size is {train.batch_size}: give a batch_size that is a multiple of it"
+        )
+    if train.accumulate > 1 and settings.model.sync_norm:
+        raise SettingsError(
+            "accumulate: parts are computed one after the other, and sync_norm's statistics are "
+            "of all at once: leave one of them out, or use norm instance or group"
+        )
+
+
 def _check_losses(train: TrainSettings) -> None:
     others = ("l1", "l2", "charbonnier", "cross_entropy", "perceptual")
     adversarial = train.has_discriminator
@@ -114,7 +130,7 @@ def _check_losses(train: TrainSettings) -> None:
 
 def _check_penalties(settings: Settings) -> None:
     model, train = settings.model, settings.train
-    if model.norm_of_discriminator != "batch" or train.batch_size == 1:
+    if model.norm_of_discriminator != "batch" or train.batch_size == train.accumulate:
         return
     penalised = {
         "gan_loss wgan_gp": train.gan_loss == "wgan_gp"
@@ -139,6 +155,23 @@ def _check_best_metric(settings: Settings) -> None:
             f"best_metric {settings.best_metric} is not measured with target_encoding {encoding}: "
             f"choose one of {', '.join(measured)}"
         )
+
+
+def _check_strategy(train: TrainSettings) -> None:
+    """Where workers change the weights each by itself."""
+    if train.strategy != "parameter_server":
+        return
+    reasons = {
+        "jit on": (train.jit == "on", "XLA wants the weights where it computes"),
+        "deterministic": (train.deterministic, "its workers take steps in no fixed order"),
+        "precision mixed_float16": (
+            train.precision == "mixed_float16",
+            "its workers would change the losses' scale at the same time",
+        ),
+    }
+    for name, (is_wanted, why) in reasons.items():
+        if is_wanted:
+            raise SettingsError(f"{name} cannot be with strategy parameter_server: {why}")
 
 
 def _check_label_losses(settings: Settings) -> None:

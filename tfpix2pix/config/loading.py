@@ -1,8 +1,7 @@
 """Settings from presets, YAML files and flags, laid over each other and checked."""
 
 import dataclasses
-import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
@@ -12,7 +11,9 @@ import yaml
 
 from tfpix2pix.config.checks import check_combinations
 from tfpix2pix.config.settings import Settings
+from tfpix2pix.config.showing import nearest, shown
 from tfpix2pix.config.types import words_of
+from tfpix2pix.config.yaml_files import parse_yaml, read_yaml
 from tfpix2pix.errors import SettingsError
 
 SECTIONS: dict[str, Any] = {field.name: field.type for field in dataclasses.fields(Settings)}
@@ -154,33 +155,6 @@ def dump_settings(settings: Settings) -> str:
     return yaml.safe_dump(plain, sort_keys=False)
 
 
-def read_yaml(path: Path) -> Any:
-    """What a YAML file holds.
-
-    Raises:
-        SettingsError: it cannot be read, or is no YAML.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not a text file"
-        raise SettingsError(f"cannot read the settings file {path}: {reason}") from error
-    return parse_yaml(text, str(path))
-
-
-def parse_yaml(text: str, origin: str) -> Any:
-    """What YAML text holds; `origin` says in errors where it comes from.
-
-    Raises:
-        SettingsError: it is no YAML.
-    """
-    try:
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: of impossible dates
-        problem = " ".join(str(error).split())
-        raise SettingsError(f"{origin} is not valid YAML: {problem}") from error
-
-
 def checked_sections(tree: Any, origin: str) -> dict[str, dict[str, Any]]:
     """Sections with settings by name; nothing but known ones. Values are checked by `resolve`.
 
@@ -200,7 +174,7 @@ def _check_section(section: Any, values: Any, origin: str) -> None:
         raise SettingsError(f"{origin}: {section} belongs in section {SECTION_OF[section]}")
     if section not in SECTIONS:
         known = [*SECTIONS, *SECTION_OF]
-        raise SettingsError(f"{origin}: unknown section {section!r}{nearest(section, known)}")
+        raise SettingsError(f"{origin}: unknown section {shown(section)}{nearest(section, known)}")
     if not isinstance(values, (dict, type(None))):
         raise SettingsError(f"{origin}: section {section} must hold `name: value` lines")
     for name in values or {}:
@@ -208,14 +182,14 @@ def _check_section(section: Any, values: Any, origin: str) -> None:
             continue
         if name in SECTION_OF:
             raise SettingsError(f"{origin}: {name} belongs in section {SECTION_OF[name]}")
-        raise SettingsError(f"{origin}: unknown key {name!r}{nearest(name, SECTION_OF)}")
+        raise SettingsError(f"{origin}: unknown key {shown(name)}{nearest(name, SECTION_OF)}")
 
 
 def _sectioned(flags: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     layer: dict[str, dict[str, Any]] = {}
     for name, value in flags.items():
         if name not in SECTION_OF:
-            raise SettingsError(f"unknown setting {name!r}{nearest(name, SECTION_OF)}")
+            raise SettingsError(f"unknown setting {shown(name)}{nearest(name, SECTION_OF)}")
         # "none" gives a setting that may be unset its default back, over a preset's value.
         optional = value == "none" and DEFAULTS[name] is None
         layer.setdefault(SECTION_OF[name], {})[name] = None if optional else value
@@ -251,10 +225,4 @@ def _explain(problem: Any) -> str:
     where = [part for part in problem["loc"] if isinstance(part, str)]
     message = problem["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:]
-    return f"{'.'.join(where)}: {message}, got {problem['input']!r}"
-
-
-def nearest(name: Any, known: Iterable[str]) -> str:
-    """For error messages: the known name most like `name`, as a question; empty if none is."""
-    close = difflib.get_close_matches(str(name), list(known), n=1)
-    return f": did you mean {close[0]!r}?" if close else ""
+    return f"{'.'.join(where)}: {message}, got {shown(problem['input'])}"

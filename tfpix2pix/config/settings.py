@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from tfpix2pix.config.types import (
+    Address,
     Augmentations,
     BestMetric,
     Bias,
@@ -29,6 +30,8 @@ from tfpix2pix.config.types import (
 )
 
 STRICT = ConfigDict(extra="forbid")
+# No number of anything is larger; Python would not even write down one of thousands of digits.
+MOST = 10**9
 
 
 def _setting(default: Any, help: str, metavar: str | None = None, **limits: Any) -> Any:
@@ -119,6 +122,11 @@ class DataSettings:
         "sizes, cropped one by one, are not kept",
         ge=0,
     )
+    data_service: Address | None = _setting(
+        None,
+        "a service that decodes and resizes training pairs, see `tfpix2pix data-service`",
+        "HOST:PORT",
+    )
 
     @property
     def crops_each_pair(self) -> bool:
@@ -136,7 +144,9 @@ class ModelSettings:
     """The generator and the discriminator. What a kind of network has no use for, it ignores."""
 
     generator: Generator = _setting("unet", "the generator's kind, see docs/options.md", "KIND")
-    base_filters: int = _setting(64, "filters of the first layers; deeper ones double", ge=1)
+    base_filters: int = _setting(
+        64, "filters of the first layers; deeper ones double", ge=1, le=MOST
+    )
     depth: int | None = _setting(
         None,
         "the generator's stride-2 layers (default: down to 1x1, 8 at most; resnet_6 and resnet_9 "
@@ -179,7 +189,10 @@ class ModelSettings:
     discriminator_bias: Bias = _setting("unnormalized", "the same for the discriminator")
     dropout: float = _setting(0.5, "dropout rate in the generator", ge=0, lt=1)
     dropout_start: int = _setting(
-        1, "first decoder layer with dropout; three in a row have it, if of full width", ge=1
+        1,
+        "first decoder layer with dropout; three in a row have it, if of full width",
+        ge=1,
+        le=MOST,
     )
     dropout_at_prediction: bool = _setting(
         False, "leave dropout on when predicting: the paper's only noise"
@@ -207,7 +220,13 @@ class TrainSettings:
     epochs: float | None = _setting(
         None, "length in passes over the training pairs", gt=0, le=10**6
     )
-    batch_size: int = _setting(1, "pairs a step", ge=1)
+    batch_size: int = _setting(1, "pairs a step", ge=1, le=MOST)
+    accumulate: int = _setting(
+        1, "compute each batch in so many equal parts, one after the other: needs less memory", ge=1
+    )
+    recompute: bool = _setting(
+        False, "compute features again for the gradients instead of keeping them: less memory"
+    )
     learning_rate: float = _setting(2e-4, "Adam's learning rate", gt=0, allow_inf_nan=False)
     discriminator_learning_rate: float | None = _setting(
         None, "the discriminator's (default: learning_rate)", gt=0, allow_inf_nan=False
@@ -258,7 +277,7 @@ class TrainSettings:
         0.5, "factor of the discriminator's loss; the paper halves it", gt=0, allow_inf_nan=False
     )
     pool_size: int = _setting(
-        0, "earlier answers kept, of which the discriminator sees every other one", ge=0
+        0, "earlier answers kept, of which the discriminator sees every other one", ge=0, le=MOST
     )
     diff_augment: Augmentations = _setting(
         (),
@@ -271,10 +290,11 @@ class TrainSettings:
     ema_decay: float = _setting(
         0.0, "decay of the moving average of G's weights that predicts; 0: none", ge=0, lt=1
     )
-    strategy: Literal["auto", "one", "mirrored", "multiworker"] = _setting(
+    strategy: Literal["auto", "one", "mirrored", "multiworker", "parameter_server"] = _setting(
         "auto",
         "one: a single device; mirrored: all GPUs of this machine share each batch; multiworker: "
-        "those of all workers that TF_CONFIG names; auto: what there is",
+        "those of all workers that TF_CONFIG names; parameter_server: each worker takes steps by "
+        "itself, in no order that could be repeated; auto: what there is",
     )
     seed: int = _setting(0, "of weights, order, jitter and dropout", ge=0, lt=2**31)
     jit: Switch = _setting(
@@ -284,13 +304,16 @@ class TrainSettings:
         "float32", "what the networks compute in; weights and losses are float32 always"
     )
     steps_per_execution: int = _setting(
-        1, "the most steps in one call of TensorFlow; 10 help where a step is short", ge=1
+        1, "the most steps in one call of TensorFlow; 10 help where a step is short", ge=1, le=MOST
     )
     deterministic: bool = _setting(
         False, "TensorFlow's op determinism: bit-identical runs on GPUs too, but slower"
     )
     log_every: Every = _setting(50, "steps between rows of metrics.csv")
     sample_every: Every = _setting(1000, "steps between sample grids")
+    keep_samples: int = _setting(
+        200, "sample grids kept: of a longer run every 2nd, 4th, 8th, ...", ge=1
+    )
     sample_pairs: int = _setting(6, "pairs in a sample grid", ge=1, le=64)
     validate_every: Every = _setting(1000, "steps between validations")
     best_metric: BestMetric | None = _setting(
@@ -300,10 +323,13 @@ class TrainSettings:
         "METRIC",
     )
     patience: int = _setting(
-        0, "end the run after so many validations without a better best_metric; 0: never", ge=0
+        0,
+        "end the run after so many validations without a better best_metric; 0: never",
+        ge=0,
+        le=MOST,
     )
     checkpoint_every: Every = _setting(1000, "steps between checkpoints")
-    keep_checkpoints: int = _setting(3, "checkpoints kept", ge=1)
+    keep_checkpoints: int = _setting(3, "checkpoints kept", ge=1, le=MOST)
 
     @property
     def has_discriminator(self) -> bool:

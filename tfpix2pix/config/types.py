@@ -7,6 +7,11 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BeforeValidator, Field
 
+from tfpix2pix.config.showing import shown
+
+# OverflowError: of infinity, or a whole number of hundreds of digits.
+NO_NUMBERS = (TypeError, ValueError, OverflowError)
+
 # Label maps keep the number of a class in 8 bits.
 MOST_CLASSES = 256
 
@@ -17,7 +22,7 @@ def _parse_size(value: Any) -> Any:
     parts = [parts] if isinstance(parts, int) else parts
     try:
         sides = [int(part) for part in parts]
-    except (TypeError, ValueError):
+    except NO_NUMBERS:
         sides = []
     if len(sides) not in (1, 2):
         raise ValueError("expected 256 or HEIGHTxWIDTH, such as 256x512")
@@ -45,7 +50,7 @@ Generator = Literal[
     "local_enhancer",
 ]
 Channels = Annotated[int, Field(ge=1, le=512)]
-Every = Annotated[int, Field(ge=1)]
+Every = Annotated[int, Field(ge=1, le=10**12)]
 
 
 def _parse_range(value: Any) -> Any:
@@ -53,7 +58,7 @@ def _parse_range(value: Any) -> Any:
     parts = value.split(",") if isinstance(value, str) else value
     try:
         low, high = (float(part) for part in parts)
-    except (TypeError, ValueError):
+    except NO_NUMBERS:
         raise ValueError("expected LOW,HIGH, such as 0,4095 (or --NAME=-1,1)") from None
     if not -math.inf < low < high < math.inf:
         raise ValueError("expected LOW,HIGH with LOW below HIGH")
@@ -68,7 +73,7 @@ def _parse_split(value: Any) -> Any:
     parts = value.split("/") if isinstance(value, str) else value
     try:
         shares = [int(part) for part in parts]
-    except (TypeError, ValueError):
+    except NO_NUMBERS:
         shares = []
     if len(shares) != 3 or min(shares) < 0 or sum(shares) != 100:
         raise ValueError("expected TRAIN/VAL/TEST in percent, such as 80/10/10")
@@ -98,11 +103,11 @@ def _parse_palette(value: Any) -> Any:
 def _parse_colour(colour: Any) -> tuple[int, ...]:
     if isinstance(colour, str) and re.fullmatch("#[0-9a-fA-F]{6}", colour.strip()):
         return tuple(bytes.fromhex(colour.strip()[1:]))
-    with contextlib.suppress(TypeError, ValueError):
+    with contextlib.suppress(*NO_NUMBERS):
         levels = colour if isinstance(colour, (list, tuple)) else 3 * [int(colour)]
         if len(levels) == 3 and all(0 <= int(level) <= 255 for level in levels):
             return tuple(int(level) for level in levels)
-    raise ValueError(f"{colour!r} is no colour: expected #RRGGBB, a gray level or [R, G, B]")
+    raise ValueError(f"{shown(colour)} is no colour: expected #RRGGBB, a gray level or [R, G, B]")
 
 
 # What runs are validated by: images, and label maps.
@@ -117,7 +122,7 @@ Palette = Annotated[
 def _parse_switch(value: Any) -> Any:
     """Reads on, yes and true, which are one and the same in YAML, and their opposites."""
     words = {"on": "on", "yes": "on", "true": "on", "off": "off", "no": "off", "false": "off"}
-    return words.get(str(value).lower(), value)
+    return words.get(str(value).lower(), value) if isinstance(value, (str, bool)) else value
 
 
 Switch = Annotated[Literal["auto", "on", "off"], BeforeValidator(_parse_switch)]
@@ -133,6 +138,17 @@ def _split_words(value: Any) -> Any:
 Augmentations = Annotated[
     tuple[Literal["color", "translation", "cutout"], ...], BeforeValidator(_split_words)
 ]
+
+
+def _parse_address(value: Any) -> Any:
+    """Reads HOST:PORT, with or without the protocol's name, which is always the same."""
+    text = str(value).removeprefix("grpc://")
+    if value is not None and not re.fullmatch(r"[^/:\s]+:\d{1,5}", text):
+        raise ValueError("expected HOST:PORT")
+    return value if value is None else text
+
+
+Address = Annotated[str, BeforeValidator(_parse_address)]
 
 
 def words_of(annotation: Any) -> tuple[str, ...]:

@@ -35,6 +35,10 @@ class Draws(NamedTuple):
     replica: int | tf.Tensor = 0
     replicas: int = 1
 
+    def part(self, number: int | tf.Tensor, parts: int) -> "Draws":
+        """For one of so many equal parts of this part."""
+        return Draws(self.seed, self.replica * parts + number, self.replicas * parts)
+
 
 def as_draws(seed: tf.Tensor | Draws) -> Draws:
     """Of a seed alone, for the whole batch."""

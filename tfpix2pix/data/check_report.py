@@ -3,12 +3,12 @@
 import dataclasses
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from tfpix2pix.data.formats import PairFormat
 from tfpix2pix.data.pair_checks import Size
 from tfpix2pix.data.sources import Listing, Problem
+from tfpix2pix.places import as_place
 
 SHOWN_NAMES = 4
 SHOWN_KINDS = 3
@@ -112,7 +112,7 @@ class CheckReport:
 
 def how_taken(listing: Listing, layout: str) -> str:
     """For people: which two images make a pair."""
-    if not Path(listing.origin).is_dir():
+    if not as_place(listing.origin).is_dir():
         return "manifest"
     first = "A left" if layout == "left_right" else "A on top"
     words = {True: f"each file holds both images, {first}", False: "two folders"}

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from tfpix2pix.data.formats import DType, PairFormat, pair_format
 from tfpix2pix.data.operations import split_pair
 from tfpix2pix.data.reading import StoredImage, read_image
 from tfpix2pix.errors import UserError
+from tfpix2pix.places import as_place
 
 # As many are looked at, spread evenly; what differs from them is refused when it is met.
 LOOKED_AT = 16
@@ -29,9 +29,9 @@ def read_pair(files: PairFiles, layout: Layout) -> Sides:
     Raises:
         UserError: one cannot be read, or the file with both cannot be halved.
     """
-    a = read_image(Path(files.a))
+    a = read_image(as_place(files.a))
     if files.b is not None:
-        return a, read_image(Path(files.b))
+        return a, read_image(as_place(files.b))
     try:
         halves = split_pair(a.pixels, layout)
     except UserError as error:

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -17,6 +16,7 @@ from tfpix2pix.data.pairs import ImagePair, Load, Pairs
 from tfpix2pix.data.reading import conform, read_image, tensorflow_suffixes
 from tfpix2pix.data.sources import Listing
 from tfpix2pix.errors import UserError
+from tfpix2pix.places import as_place
 
 Decode = Callable[[tf.Tensor], tf.Tensor]
 
@@ -109,7 +109,7 @@ def _decoder(paths: Sequence[str], image_format: ImageFormat, reduce: bool) -> D
 
     def read(path: bytes | np.ndarray) -> np.ndarray:
         # Bytes inside tf.data, an array of them when called eagerly.
-        image = read_image(Path(os.fsdecode(np.asarray(path).item())))
+        image = read_image(as_place(os.fsdecode(np.asarray(path).item())))
         return conform(image, image_format.channels, image_format.dtype, reduce=reduce)
 
     def decode_in_python(path: tf.Tensor) -> tf.Tensor:

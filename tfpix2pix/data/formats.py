@@ -7,16 +7,18 @@ Colours are RGB everywhere but in the networks, where they may be BGR.
 """
 
 import dataclasses
+import math
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from tfpix2pix.config import DataSettings
-from tfpix2pix.config.types import Interpolation
+from tfpix2pix.config.types import MOST_CLASSES, Interpolation
 from tfpix2pix.data.drawn_facades.palette import PALETTE as CMP_PALETTE
 from tfpix2pix.errors import SettingsError
 
+MAX_CHANNELS = 512
 DType = Literal["uint8", "uint16", "float32"]
 Range = tuple[float, float]
 Colour = tuple[int, int, int]
@@ -102,10 +104,44 @@ class PairFormat:
 RGB_PAIRS = PairFormat()
 
 
+def checked_whole(value: Any, least: int, most: int) -> int:
+    """A whole number as a file has it.
+
+    Raises:
+        ValueError: it is another thing, or not within the limits.
+    """
+    if type(value) is not int or not least <= value <= most:
+        raise ValueError(f"expected a whole number of {least} to {most}")
+    return value
+
+
 def _image_format(plain: Mapping[str, Any]) -> ImageFormat:
-    palette = plain["palette"] and tuple(tuple(colour) for colour in plain["palette"])
-    value_range, is_reversed = tuple(plain["value_range"]), plain.get("reversed_channels", False)
-    return ImageFormat(plain["channels"], plain["dtype"], value_range, palette, is_reversed)
+    """As a file has it, which may be another's: nothing else is believed.
+
+    Raises:
+        ValueError, TypeError, LookupError: there is something else.
+    """
+    if plain["dtype"] not in get_args(DType):
+        raise ValueError("no type of images")
+    low, high = (float(value) for value in plain["value_range"])
+    if not -math.inf < low < high < math.inf:
+        raise ValueError("no range of values")
+    return ImageFormat(
+        checked_whole(plain["channels"], 1, MAX_CHANNELS),
+        plain["dtype"],
+        (low, high),
+        _palette(plain["palette"]),
+        plain.get("reversed_channels", False) is True,
+    )
+
+
+def _palette(plain: Any) -> tuple[Colour, ...] | None:
+    if not plain:
+        return None
+    if not 2 <= len(plain) <= MOST_CLASSES:
+        raise ValueError("no palette")
+    colours = [tuple(checked_whole(level, 0, 255) for level in colour) for colour in plain]
+    return tuple((red, green, blue) for red, green, blue in colours)
 
 
 def pair_format(

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from tfpix2pix.data.folders import FoundPairs, PairFiles
 from tfpix2pix.data.splits import SPLIT_NAMES, SPLITS
 from tfpix2pix.errors import UserError
+from tfpix2pix.places import as_place, is_remote
 
 COLUMNS = ("input", "target")
 OPTIONAL = ("split",)
@@ -28,11 +29,11 @@ def read_manifest(path: Path) -> FoundPairs:
         if not all(cells):
             raise UserError(f"{path}, line {line}: expected an input and a target, found {cells}")
         a, b = (str(path.parent / cell) for cell in cells)
-        missing = [file for file in (a, b) if not os.path.isfile(file)]  # noqa: PTH113
+        missing = [file for file in (a, b) if not _is_file(file)]
         if missing:
             problems.append((missing[0], f"no such file ({path.name}, line {line})"))
         else:
-            name = _unique(_name(cells[0], path.parent), str(Path(a).absolute()), names)
+            name = _unique(_name(cells[0], path.parent), str(as_place(a).absolute()), names)
             splits.setdefault(split, []).append(PairFiles(name, a, b))
     if not splits and not problems:
         raise _no_rows(path)
@@ -51,6 +52,11 @@ def check_manifest(path: Path) -> None:
 
 def _no_rows(path: Path) -> UserError:
     return UserError(f"{path} lists no pairs: expected a row for each below its first line")
+
+
+def _is_file(name: str) -> bool:
+    # pathlib's raises of names that no file can have.
+    return as_place(name).is_file() if is_remote(name) else os.path.isfile(name)  # noqa: PTH113
 
 
 def _split(path: Path, line: int, row: dict[str, str | None]) -> str | None:

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +14,7 @@ from tfpix2pix.data.image_checks import odd_values, stored_kind, wrong_values
 from tfpix2pix.data.reading import StoredImage, conform, read_image
 from tfpix2pix.data.sources import Listing, Problem
 from tfpix2pix.errors import UserError
+from tfpix2pix.places import as_place
 
 Size = tuple[int, int]
 
@@ -122,7 +122,7 @@ def _look_at_side(side: _Side) -> tuple[np.ndarray | None, list[str]]:
 
 def root_of(listing: Listing) -> str:
     """The folder that the names in messages are relative to."""
-    place = Path(listing.origin)
+    place = as_place(listing.origin)
     return str(place if place.is_dir() else place.parent)
 
 
@@ -136,7 +136,7 @@ def _unreadable(files: PairFiles, error: UserError, root: str) -> tuple[Problem,
     problems = [_name_file(files, error, root)]
     if files.b is not None and problems[0].name != shown_name(files.b, root):
         try:
-            read_image(Path(files.b))
+            read_image(as_place(files.b))
         except UserError as other:
             problems.append(_name_file(files, other, root))
     return tuple(problems)

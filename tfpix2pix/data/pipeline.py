@@ -14,8 +14,10 @@ from tfpix2pix.config.types import Interpolation
 from tfpix2pix.data import images
 from tfpix2pix.data.augment import center_crop, random_crop
 from tfpix2pix.data.formats import ImageFormat, PairFormat
+from tfpix2pix.data.order import WHOLE, Share, shuffled_index
 from tfpix2pix.data.pair_checks import ASPECT_TOLERANCE
 from tfpix2pix.data.pairs import ImagePair, Pairs
+from tfpix2pix.data.service import served_parts
 
 Fetch = Callable[[tf.Tensor], ImagePair]
 
@@ -170,46 +172,6 @@ def _decode_all(
     return inputs, targets
 
 
-def shuffled_index(position: tf.Tensor, pairs: int, seed: int) -> tf.Tensor:
-    """The index of the pair that a run sees as its `position`-th, counted over all epochs.
-
-    Each epoch is a new permutation of all pairs, computed from (seed, epoch) alone: a resumed run
-    continues with the very next example. Batches run on over the end of an epoch.
-
-    Args:
-        position: int64 scalar, from 0.
-        pairs: in the data set.
-        seed: of the run.
-
-    Returns:
-        int64 scalar.
-    """
-    epoch = position // pairs
-    return tf.random.experimental.index_shuffle(
-        position % pairs,
-        tf.stack([tf.constant(seed, tf.int64), epoch]),
-        tf.constant(pairs - 1, tf.int64),
-    )
-
-
-@dataclasses.dataclass(frozen=True)
-class Share:
-    """Which part of each batch a pipeline makes, where several devices share the batches.
-
-    Attributes:
-        pipelines: how many there are, one a worker.
-        pipeline: which of them this is, from 0.
-        replicas: devices of all workers; each gets an equal part of a batch.
-    """
-
-    pipelines: int = 1
-    pipeline: int = 0
-    replicas: int = 1
-
-
-WHOLE = Share()
-
-
 def training_batches(
     fetch: Fetch,
     pairs: int,
@@ -220,6 +182,7 @@ def training_batches(
     steps: int,
     crop_size: tuple[int, int] | None = None,
     share: Share = WHOLE,
+    service: str | None = None,
 ) -> tf.data.Dataset:
     """Batches for the steps `first_step` to `steps`: ([B, H, W, C], [B, H, W, C']).
 
@@ -236,6 +199,7 @@ def training_batches(
             and not in the compiled step, which takes but one size.
         share: which part of the batches is made; batch_size is that of all parts together, of
             which the replicas' number is a divisor.
+        service: HOST:PORT of a data service that makes them, the same.
     """
     mine = batch_size // share.pipelines
 
@@ -248,12 +212,24 @@ def training_batches(
     def position(number: tf.Tensor) -> tf.Tensor:
         return number // mine * batch_size + share.pipeline * mine + number % mine
 
-    numbers = tf.data.Dataset.range(first_step * mine, steps * mine)
-    dataset = numbers.map(
-        lambda number: fetch_at(position(number)), num_parallel_calls=tf.data.AUTOTUNE
-    )
     part = batch_size // share.replicas
-    return dataset.batch(part, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+
+    def parts(first: tf.Tensor | int, last: tf.Tensor | int) -> tf.data.Dataset:
+        pairs = tf.data.Dataset.range(first, last).map(
+            lambda number: fetch_at(position(number)), num_parallel_calls=tf.data.AUTOTUNE
+        )
+        return pairs.batch(part, drop_remainder=True)
+
+    if service is None:
+        dataset = parts(first_step * mine, steps * mine)
+    else:
+        numbers = range(first_step * mine // part, steps * mine // part)
+        dataset = served_parts(
+            lambda number: parts(number * part, (number + 1) * part).get_single_element(),
+            numbers,
+            service,
+        )
+    return dataset.prefetch(tf.data.AUTOTUNE)
 
 
 def evaluation_batches(

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
+from tfpix2pix.data.numpy_files import read_numpy
 from tfpix2pix.data.stored import (
     AGAIN,
     CUT_SHORT,
     StoredImage,
-    as_stored,
     conform,
     refuse_bomb,
     refusing_damage,
@@ -106,7 +106,9 @@ def _read_pillow(content: bytes) -> StoredImage:
             # A JPEG may carry further views after the picture itself, which is no animation.
             _refuse_animation(getattr(image, "n_frames", 1) if image.format == "WEBP" else 1)
             modes = {"1": "L", "L": "L", "RGBA": "RGBA"}
-            pixels = np.array(image.convert(modes.get(image.mode, "RGB")))
+            wanted = modes.get(image.mode, "RGB")
+            # Converted to its own mode it would be copied.
+            pixels = np.array(image if image.mode == wanted else image.convert(wanted))
     except UnidentifiedImageError as error:
         reason = "it is no JPEG, PNG, BMP or WebP image, or only the beginning of one"
         raise UserError(f"{reason}: save it as PNG, or {AGAIN}") from error
@@ -145,35 +147,8 @@ def _png_chunks(content: bytes) -> dict[bytes, bytes]:
     return chunks
 
 
-def _read_numpy(content: bytes) -> StoredImage:
-    if content[:6] != b"\x93NUMPY" and content[:2] != b"PK":
-        raise UserError("it is no NumPy file: save it with numpy.save, not as text or by pickle")
-    with refusing_damage():
-        array = _load_numpy(content)
-    return as_stored(array)
-
-
-def _load_numpy(content: bytes) -> np.ndarray:
-    try:
-        loaded = np.load(io.BytesIO(content), allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return loaded
-        names = loaded.files
-        if len(names) != 1:
-            held = f"it holds {len(names)} arrays ({', '.join(names[:9])})"
-            raise UserError(f"{held}: save one image array a file")
-        array = loaded[names[0]]
-    except ValueError as error:
-        if "Object arrays" in str(error):
-            raise UserError("it is pickled: save an array of numbers") from error
-        raise
-    if not isinstance(array, np.ndarray):
-        raise UserError("it holds no array: save it with numpy.savez")
-    return array
-
-
 READERS: dict[str, Callable[[bytes], StoredImage]] = {
     **dict.fromkeys((*TENSORFLOW_SUFFIXES, ".bmp", ".webp"), _read_coded),
     **dict.fromkeys((".tif", ".tiff"), read_tiff),
-    **dict.fromkeys((".npy", ".npz"), _read_numpy),
+    **dict.fromkeys((".npy", ".npz"), read_numpy),
 }

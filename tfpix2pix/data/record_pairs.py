@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -16,15 +15,28 @@ from tfpix2pix.data import images
 from tfpix2pix.data.builders.loading import damaged, is_prepared, prepared_builder
 from tfpix2pix.data.formats import INTEGER_RANGES, DType, ImageFormat, PairFormat, pair_format
 from tfpix2pix.data.pairs import ImagePair, Pairs
-from tfpix2pix.data.records import RecordNames, identity, open_shards, reader, shard_paths
+from tfpix2pix.data.records import (
+    RecordNames,
+    builder_in,
+    identity,
+    open_shards,
+    reader,
+    shard_paths,
+)
 from tfpix2pix.data.sources import TFDS_PREFIX, kind_of
 from tfpix2pix.data.splits import SPLITS
-from tfpix2pix.data.whole_tfds import check_tfds
+from tfpix2pix.data.whole_tfds import check_features, check_tfds
 from tfpix2pix.errors import UserError
+from tfpix2pix.places import as_place, is_remote
 
 # What a set may call our splits, and the feature that holds a pair's name.
 OTHER_SPLITS = {"val": ("val", "validation", "valid", "dev")}
 NAME_FEATURES = ("name", "file_name", "filename")
+# What TFDS raises for a store that is damaged, or none of its own.
+UNREADABLE = (
+    *(OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, AssertionError),
+    *(ParseError, tf.errors.OpError),
+)
 
 
 def open_record_splits(
@@ -63,13 +75,21 @@ def _builder(settings: DataSettings) -> tfds.core.DatasetBuilder:
         name = settings.data.removeprefix(TFDS_PREFIX)
         return prepared_builder(name, settings.data_dir, settings.manual_dir)
     check_tfds()
+    check_features(as_place(settings.data).expanduser())
     try:
-        return tfds.builder_from_directory(Path(settings.data).expanduser())
-    except (OSError, ValueError, KeyError, ParseError, tf.errors.OpError) as error:
-        reason = str(error).splitlines()[0].rstrip(".")
+        return builder_in(as_place(settings.data).expanduser())
+    except UNREADABLE as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__).rstrip(".")
         raise UserError(
             f"{settings.data} is no complete store: {reason}. Write it anew with tfpix2pix prepare"
         ) from error
+
+
+def _shard_paths(
+    settings: DataSettings, builder: tfds.core.DatasetBuilder, stored_split: str
+) -> list[str]:
+    is_elsewhere = kind_of(settings.data) == "store" and is_remote(settings.data)
+    return shard_paths(builder, stored_split, as_place(settings.data) if is_elsewhere else None)
 
 
 def _splits(builder: tfds.core.DatasetBuilder) -> dict[str, str]:
@@ -108,7 +128,7 @@ def _record_pairs(
         load,
         f"{settings.data}/{split}",
         formats,
-        identity(builder, stored_split),
+        identity(builder, stored_split, _shard_paths(settings, builder, stored_split)),
         "Prepare the set anew without it",
     )
 
@@ -129,7 +149,8 @@ def _open_shards(
         UserError: some are not there.
     """
     try:
-        shards = open_shards(shard_paths(builder, stored_split), builder.info.file_format.value)
+        paths = _shard_paths(settings, builder, stored_split)
+        shards = open_shards(paths, builder.info.file_format.value)
         if len(shards) == builder.info.splits[stored_split].num_examples:
             return shards
         reason: Exception | str = f"{len(shards)} records"

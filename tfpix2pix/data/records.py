@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import struct
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from tfpix2pix.errors import UserError
+from tfpix2pix.places import RemotePath, as_place, is_remote
 
 # A TFRecord file is a chain of: length (8 bytes), its checksum (4), the record, its checksum (4).
 TFRECORD_HEADER = 12
@@ -46,14 +48,14 @@ class TFRecordShards:
     def __getitem__(self, index: int) -> bytes:
         path, start, length = self._places[index]
         # Opened anew: a set may have more files than a process may hold open.
-        with Path(path).open("rb", buffering=0) as file:
+        with as_place(path).open("rb", buffering=0) as file:
             file.seek(start)
             return file.read(length)
 
 
 def _record_places(path: str) -> Iterator[tuple[int, int]]:
-    with Path(path).open("rb", buffering=0) as file:
-        place, size = 0, os.fstat(file.fileno()).st_size
+    with as_place(path).open("rb", buffering=0) as file:
+        place, size = 0, file.seek(0, os.SEEK_END)
         while place < size:
             file.seek(place)
             header = file.read(TFRECORD_HEADER)
@@ -74,6 +76,11 @@ def open_shards(paths: Sequence[str], file_format: str) -> Any:
     """
     if file_format == "tfrecord":
         return TFRecordShards(paths)
+    if file_format == "array_record" and is_remote(paths[0]):
+        raise UserError(
+            f"{paths[0]}: array_record files are read from a disk alone: write the store with "
+            "prepare --format tfrecord, or copy it to this machine"
+        )
     if file_format != "array_record":
         raise UserError(f"{paths[0]}: {file_format} files: expected array_record or tfrecord")
     try:
@@ -101,21 +108,41 @@ class RecordNames(Sequence):
         return [self[i] for i in chosen] if isinstance(index, slice) else self._name_of(chosen)
 
 
-def shard_paths(builder: tfds.core.DatasetBuilder, split: str) -> list[str]:
-    """The files of a split, in order."""
-    return [os.fspath(path) for path in builder.info.splits[split].filepaths]
+def builder_in(folder: Path) -> tfds.core.DatasetBuilder:
+    """The builder of a store; elsewhere from its description alone: TFDS reaches few places."""
+    if not isinstance(folder, RemotePath):
+        return tfds.builder_from_directory(folder)
+    with tempfile.TemporaryDirectory(prefix="tfpix2pix-store-") as copied:
+        for path in folder.glob("*.json"):
+            (Path(copied) / path.name).write_bytes(path.read_bytes())
+        return tfds.builder_from_directory(copied)
 
 
-def identity(builder: tfds.core.DatasetBuilder, split: str) -> str:
+def shard_paths(
+    builder: tfds.core.DatasetBuilder, split: str, folder: Path | None = None
+) -> list[str]:
+    """The files of a split, in order: where the builder is, or in another folder."""
+    paths = builder.info.splits[split].filepaths
+    return [os.fspath(path if folder is None else folder / path.name) for path in paths]
+
+
+def identity(
+    builder: tfds.core.DatasetBuilder, split: str, paths: Sequence[str] | None = None
+) -> str:
     """Changes when a set is prepared anew with other contents; moving it changes nothing.
 
     Both ends of each file are looked at: images stored as they are differ without differing in
     size.
+
+    Args:
+        builder: of the set.
+        split: as the set calls it.
+        paths: of its files; default: those of `shard_paths`.
     """
     facts = [builder.info.full_name, builder.info.splits[split].shard_lengths]
     digest = hashlib.sha256(json.dumps(facts).encode())
-    for path in shard_paths(builder, split):
-        with Path(path).open("rb") as file:
+    for path in shard_paths(builder, split) if paths is None else paths:
+        with as_place(path).open("rb") as file:
             size = file.seek(0, os.SEEK_END)
             digest.update(size.to_bytes(8, "big"))
             for end in (0, max(size - LOOKED_AT, 0)):

@@ -8,6 +8,7 @@ from typing import NamedTuple, NoReturn
 
 from tfpix2pix.data.reading import SUFFIXES
 from tfpix2pix.errors import UserError
+from tfpix2pix.places import RemotePath
 
 # Files that nobody takes for images; of others that cannot be read it is said that they are there.
 NO_IMAGES = frozenset(
@@ -108,6 +109,9 @@ def _walk(
         skip: folders left out.
         strict: refuses folders that cannot be read; else they are passed over.
     """
+    if isinstance(folder, RemotePath):
+        yield from _walk_remote(folder, "", skip, strict=strict)
+        return
     # The real folders above each one and itself: links to these would be followed in circles.
     above = {os.fspath(folder): {os.path.realpath(folder)}}
     for place, folders, files in os.walk(
@@ -129,6 +133,27 @@ def _walk(
         for name in files:
             if not name.startswith("."):
                 yield prefix + name
+
+
+def _walk_remote(
+    folder: RemotePath, prefix: str, skip: Collection[str], *, strict: bool
+) -> Iterator[str]:
+    """As `_walk`, where there are no links."""
+    try:
+        entries = folder.listed()
+    except OSError as error:
+        if strict:
+            refuse_unreadable(error)
+        return
+    for name, is_folder in entries:
+        if name.startswith(".") or str(folder / name) in skip:
+            continue
+        if is_folder:
+            yield from _walk_remote(
+                RemotePath(folder / name), f"{prefix}{name}/", skip, strict=strict
+            )
+        else:
+            yield prefix + name
 
 
 def refuse_unreadable(error: OSError) -> NoReturn:

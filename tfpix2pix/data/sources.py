@@ -7,7 +7,6 @@ or that in a manifest's first column; B the other.
 
 import dataclasses
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 from tfpix2pix.config import DataSettings
@@ -16,6 +15,7 @@ from tfpix2pix.data.formats import PairFormat
 from tfpix2pix.data.manifest import check_manifest, read_manifest
 from tfpix2pix.data.splits import SPLITS, split_of
 from tfpix2pix.errors import UserError
+from tfpix2pix.places import as_place, local_place
 
 TFDS_PREFIX = "tfds:"
 DRAWN_FACADES = "drawn_facades"
@@ -69,7 +69,7 @@ def kind_of(data: str) -> Kind:
             f"data: the word {IMPORTED} stands for imported weights that have no data yet: give "
             f"--data PATH (a folder of that name: ./{IMPORTED})"
         )
-    place = Path(data).expanduser()
+    place = as_place(data).expanduser()
     try:
         if place.is_dir():
             return "store" if (place / STORE_MARK).exists() else "folder"
@@ -99,12 +99,16 @@ def absolute_data(settings: DataSettings) -> DataSettings:
 def absolute_source(data: str) -> str:
     """The same data set, named so that it is found from any working folder."""
     stays = data == IMPORTED or kind_of(data) == "tfds"
-    return data if stays else absolute_place(data)
+    return data if stays else str(as_place(data).expanduser().absolute())
 
 
 def absolute_place(place: str) -> str:
-    """The same file or folder, named so that it is found from any working folder."""
-    return str(Path(place).expanduser().absolute())
+    """The same file or folder of this machine, named so that it is found from any working folder.
+
+    Raises:
+        SettingsError: it is not of this machine.
+    """
+    return str(local_place(place).expanduser().absolute())
 
 
 def list_pairs(settings: DataSettings) -> Listing:
@@ -113,7 +117,7 @@ def list_pairs(settings: DataSettings) -> Listing:
     Raises:
         UserError: there is no such place, it holds no pairs, or names there are ambiguous.
     """
-    place = Path(settings.data).expanduser()
+    place = as_place(settings.data).expanduser()
     found = read_manifest(place) if kind_of(settings.data) == "manifest" else find_pairs(place)
     splits = {split: list(pairs) for split, pairs in found.splits.items()}
     unsplit = splits.pop(None, [])
@@ -137,7 +141,7 @@ def check_source(settings: DataSettings) -> None:
         UserError: with what was expected.
     """
     kind = kind_of(settings.data)
-    place = Path(settings.data).expanduser()
+    place = as_place(settings.data).expanduser()
     if kind == "manifest":
         check_manifest(place)
     elif kind == "folder":

@@ -14,13 +14,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tfpix2pix.data.formats import MAX_CHANNELS
 from tfpix2pix.data.operations import grayscale
 from tfpix2pix.errors import UserError
 
-MAX_CHANNELS = 512
 # What Pillow refuses as a decompression bomb; here it holds for PNG and TIFF too.
 MAX_PIXELS = 178_956_970
+# Arrays and TIFF may have many channels and pages, and a few bytes stand for many: beyond so much,
+# a file must be in proportion to what it says to hold.
+UNPROVEN_BYTES = 2 * 2**30
+MAX_UNPACKING = 200
 
+MOST_DETAIL = 200
 AGAIN = "copy or save it again"
 CUT_SHORT = f"it is cut short: {AGAIN}"
 # Besides what they document, the libraries let these through when they meet a damaged file.
@@ -123,11 +128,25 @@ def refusing_damage() -> Iterator[None]:
         raise UserError("it does not fit into memory: cut it into smaller images") from error
     except DAMAGE as error:
         detail = " ".join(str(error).split()) or type(error).__name__
-        raise UserError(f"it is broken or cut short ({detail}): {AGAIN}") from error
+        # Some libraries quote the file.
+        shown = detail if len(detail) <= MOST_DETAIL else f"{detail[:MOST_DETAIL]}..."
+        raise UserError(f"it is broken or cut short ({shown}): {AGAIN}") from error
 
 
 def refuse_bomb(width: int, height: int) -> None:
     """Raises a `UserError` for a size that is most likely made to fill the memory."""
     if width * height > MAX_PIXELS:
         size = f"it says to have {width} x {height} pixels, more than {MAX_PIXELS}"
+        raise UserError(f"{size}: damaged or a decompression bomb, else cut it into smaller images")
+
+
+def refuse_unpacking(unpacked: int, stored: int) -> None:
+    """Raises a `UserError` for a small file that says to hold so many bytes that none believes it.
+
+    Args:
+        unpacked: the bytes of its pixels.
+        stored: the bytes of the file.
+    """
+    if unpacked > max(UNPROVEN_BYTES, MAX_UNPACKING * stored):
+        size = f"it says to hold {unpacked / 2**30:.1f} GiB in {stored} bytes"
         raise UserError(f"{size}: damaged or a decompression bomb, else cut it into smaller images")

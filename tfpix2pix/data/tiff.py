@@ -20,8 +20,10 @@ from tfpix2pix.data.stored import (
     StoredImage,
     as_stored,
     refuse_bomb,
+    refuse_unpacking,
     refusing_damage,
 )
+from tfpix2pix.data.tiff_segments import check_segments
 from tfpix2pix.errors import UserError
 
 VALUE_SIZES = dict(enumerate((1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4), start=1))
@@ -45,10 +47,11 @@ def read_tiff(content: bytes) -> StoredImage:
         _check_directories(content)
         with tifffile.TiffFile(io.BytesIO(content)) as file:
             for page in file.pages:
-                _check_segments(page, len(content))
+                check_segments(page, content)
             series, shape, axes = _only_series(file)
             page = series.keyframe
             refuse_bomb(page.imagewidth, page.imagelength)
+            refuse_unpacking(math.prod(shape) * series.dtype.itemsize, len(content))
             pixels = series.asarray().reshape(shape)
             axes = _name_channels(axes, pixels.shape)
             pixels = _values(_channels_last(pixels, axes), page)
@@ -72,14 +75,6 @@ def without_log_lines() -> Iterator[None]:
         yield
     finally:
         logger.removeFilter(drop)
-
-
-def _check_segments(page: Any, size: int) -> None:
-    """Every strip or tile must be there: tifffile fills in zeros for what is not, or is empty."""
-    segments = list(zip(page.dataoffsets, page.databytecounts, strict=False))
-    outside = any(length < 1 or start + length > size for start, length in segments)
-    if outside or len(segments) < math.prod(page.chunked):
-        raise UserError(CUT_SHORT)
 
 
 def _only_series(file: Any) -> tuple[Any, tuple[int, ...], str]:

@@ -144,7 +144,7 @@ def _description(model: keras.Model) -> str:
 def _load(path: Path) -> keras.Model:
     try:
         return keras.saving.load_model(path, compile=False)
-    except (*UNREADABLE, TypeError) as error:
+    except UNREADABLE as error:
         raise UserError(
             f"feature extractor {path}: missing, damaged, or no Keras model: expected a .keras "
             "file that model.save wrote, of layers that Keras knows"

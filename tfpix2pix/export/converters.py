@@ -65,7 +65,7 @@ def write_litert(
     if quantize == "int8_full":
         target["supported_ops"] = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         options["representative_dataset"] = _one_by_one(calibration)
-    model.export(path, format="litert", verbose=False, target_spec=target, **options)
+    model.export(str(path), format="litert", verbose=False, target_spec=target, **options)
 
 
 def _one_by_one(calibration: "np.ndarray | None") -> Any:

@@ -7,6 +7,7 @@ import yaml
 
 from tfpix2pix.config import Settings, dump_settings
 from tfpix2pix.export.description import ModelDescription
+from tfpix2pix.places import as_place
 from tfpix2pix.training.environment import environment
 from tfpix2pix.training.kept import find_checkpoint, step_of
 from tfpix2pix.training.records import VALIDATION_NAMES, MetricsFile
@@ -23,7 +24,7 @@ def describe_run(run_dir: str | Path, checkpoint: str | int = "latest") -> Model
     Raises:
         UserError: it is no run folder, is damaged, or holds no such checkpoint.
     """
-    folder = RunFolder(Path(run_dir))
+    folder = RunFolder(as_place(run_dir))
     settings = folder.settings()
     path, _ = find_checkpoint(folder.checkpoints, checkpoint)
     step = step_of(path)

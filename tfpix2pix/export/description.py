@@ -8,15 +8,22 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from tfpix2pix.config.types import Interpolation, SizeHandling
-from tfpix2pix.data.formats import PairFormat
+from tfpix2pix.data.formats import PairFormat, checked_whole
 from tfpix2pix.errors import UserError
 
 FILE_NAME = "tfpix2pix.json"
 FORMAT_VERSION = 1
 SERVING_DEFAULT = "serving_default"
+MOST_SIDE = 2**20
+
+_CHOICES = {
+    "size_handling": (None, *get_args(SizeHandling)),
+    "input_interpolation": get_args(Interpolation),
+    "target_interpolation": get_args(Interpolation),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,12 +86,26 @@ class ModelDescription:
                     f"version {FORMAT_VERSION}: use a later tfpix2pix, or export the model again"
                 )
             plain["formats"] = PairFormat.from_plain(plain["formats"])
-            height, width = plain["size"]
-            return cls(**plain | {"size": (int(height), int(width))})
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            height, width = (checked_whole(side, 1, MOST_SIDE) for side in plain["size"])
+            _check_choices(plain)
+            return cls(**plain | {"size": (height, width)})
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             raise UserError(
                 "this is no description of a model that tfpix2pix exported: export it again"
             ) from error
+
+
+def _check_choices(plain: Mapping[str, Any]) -> None:
+    """Refuses, by `ValueError`, what another program or another's hand wrote."""
+    for name, known in _CHOICES.items():
+        if plain.get(name, known[0]) not in known:
+            raise ValueError(f"{name} {plain[name]!r}")
+    for name in ("settings", "metrics", "trained_on", "versions", "serving"):
+        if not isinstance(plain.get(name, {}), dict):
+            raise TypeError(f"{name} of another type")
+    for name in ("multiple", "scaled_width"):
+        if plain.get(name) is not None:
+            checked_whole(plain[name], 1, MOST_SIDE)
 
 
 def request_file_name(signature: str) -> str:

@@ -19,6 +19,7 @@ from tfpix2pix.export.formats import NETWORK_FORMATS, QUANTIZATIONS
 from tfpix2pix.export.samples import CheckData, Samples, calibration_images, find_check_data
 from tfpix2pix.files import check_new, folder_written_atomically
 from tfpix2pix.inference.runtimes import load_network, require
+from tfpix2pix.places import as_place
 from tfpix2pix.training.checkpoints import load_generator
 from tfpix2pix.training.kept import find_step
 from tfpix2pix.training.run_folder import RunFolder
@@ -58,10 +59,10 @@ def export_network(
             written, there is no such checkpoint, int8 has no data to calibrate on, or the answers
             differ from the generator's by more than the format's bound.
     """
-    output, chosen = Path(output), NETWORK_FORMATS[format_name]
+    output, chosen = as_place(output), NETWORK_FORMATS[format_name]
     require(chosen.modules, format_name, f"--format {format_name}")
     check_new(output)
-    folder = RunFolder(Path(run_dir))
+    folder = RunFolder(as_place(run_dir))
     settings = folder.settings({} if data is None else {"data": data})
     step = find_step(folder.checkpoints, checkpoint)
     generator = load_generator(

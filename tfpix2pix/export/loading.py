@@ -13,6 +13,8 @@ from tfpix2pix.inference.runtimes import (
     load_network,
     load_signature,
 )
+from tfpix2pix.places import as_place
+from tfpix2pix.places.trees import on_this_machine
 
 
 def find_exported(path: Path) -> Path | None:
@@ -54,9 +56,11 @@ def load_exported(path: str | Path) -> StoredTranslator:
     Raises:
         UserError: it is none of these, is damaged, has no description, or its runtime is missing.
     """
-    path = Path(path)
-    if path.is_dir():
-        return _of_saved_model(path)
+    with on_this_machine(as_place(path)) as local:
+        return _of_saved_model(local) if local.is_dir() else _of_network(local)
+
+
+def _of_network(path: Path) -> StoredTranslator:
     network = load_network(path)
     description = read_description(path.parent / FILE_NAME)
     return ExportedTranslator(

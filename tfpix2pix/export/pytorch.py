@@ -26,6 +26,7 @@ from tfpix2pix.models.exchange.reference_generators import (
 from tfpix2pix.models.exchange.slots import Norm
 from tfpix2pix.models.exchange.torch_files import Weights, write_weights
 from tfpix2pix.models.exchange.transfer import state_dict
+from tfpix2pix.places import as_place
 from tfpix2pix.training.build import build_discriminator
 from tfpix2pix.training.checkpoints import load_generator, restore_exactly
 from tfpix2pix.training.kept import find_checkpoint
@@ -100,7 +101,7 @@ def export_pytorch(
             which stands in the way), the run has no such checkpoint, it is the best one, which
             holds no discriminator, and that is wanted too, or the folder cannot be written.
     """
-    folder, output = RunFolder(Path(run_dir)), Path(output)
+    folder, output = RunFolder(as_place(run_dir)), as_place(output)
     names = [GENERATOR_FILE, DISCRIMINATOR_FILE][: 2 if with_discriminator else 1]
     paths = [output / name for name in names]
     for file in paths:

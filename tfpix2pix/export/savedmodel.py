@@ -21,6 +21,7 @@ from tfpix2pix.files import folder_written_atomically
 from tfpix2pix.inference.served import ServedModel, ServingOptions, load_served_model
 from tfpix2pix.inference.tiling import MEGAPIXEL
 from tfpix2pix.inference.translator import load_run_generator
+from tfpix2pix.places import as_place
 from tfpix2pix.training.kept import find_step
 from tfpix2pix.training.run_folder import RunFolder
 
@@ -58,7 +59,7 @@ def export_savedmodel(
             the answers differ from the generator's by more than float32 sums do.
         SettingsError: the options do not fit the run.
     """
-    folder = RunFolder(Path(run_dir))
+    folder = RunFolder(as_place(run_dir))
     settings = folder.settings({} if data is None else {"data": data})
     step = find_step(folder.checkpoints, checkpoint)
     model = load_served_model(run_dir, checkpoint=step, options=options)
@@ -103,8 +104,9 @@ def _version_written(
     model: ServedModel, model_dir: str | Path, description: ModelDescription | None
 ) -> Iterator[tuple[Path, Path]]:
     """Writes a version, which appears when the block ends well; gives it, and where it is now."""
-    version = Path(model_dir) / str(_next_number(Path(model_dir)))
-    name = Path(model_dir).resolve().name
+    model_dir = as_place(model_dir)
+    version = model_dir / str(_next_number(model_dir))
+    name = model_dir.resolve().name
     description = with_serving(model, description)
     with folder_written_atomically(version, tf.errors.OpError) as temporary:
         tf.saved_model.save(model, str(temporary), signatures=model.signatures())

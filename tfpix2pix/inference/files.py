@@ -24,6 +24,7 @@ from tfpix2pix.inference.tiling import Tiling, choose_tiling, own_multiple, smal
 from tfpix2pix.inference.translator import Translator, load_run_generator
 from tfpix2pix.models.any_size import at_size
 from tfpix2pix.models.statistics import Statistics, pooled
+from tfpix2pix.places import as_place
 from tfpix2pix.training.run_folder import RunFolder
 
 
@@ -150,7 +151,7 @@ def load_file_translator(
         UserError: it is no run folder, or holds no such checkpoint, or one of `statistics_of`
             cannot be used.
     """
-    folder = RunFolder(Path(run_dir))
+    folder = RunFolder(as_place(run_dir))
     settings, formats = folder.settings(), folder.formats()
     interpolation = settings.data.input_interpolation
     generator = load_run_generator(

@@ -9,8 +9,13 @@ from pathlib import Path
 from typing import overload
 
 from tfpix2pix.data.reading import SUFFIXES
+from tfpix2pix.data.scanning import image_names
 from tfpix2pix.errors import UserError
 from tfpix2pix.inference.samples import sample_paths
+from tfpix2pix.places import RemotePath, as_place, is_remote
+
+NOTHING = "there is no such file or folder"
+NO_IMAGES = f"the folder holds no {', '.join(SUFFIXES)} files (what is in --output does not count)"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +58,7 @@ class Jobs(Sequence[Job]):
         if isinstance(index, slice):
             return Jobs(self._names[index])
         source, target = self._names[index]
-        return Job(Path(source), Path(target))
+        return Job(as_place(source), as_place(target))
 
     def where(self, wanted: Iterable[bool]) -> "Jobs":
         """Those for which `wanted`, of the same length, says so."""
@@ -76,16 +81,16 @@ def find_jobs(
     Returns:
         The jobs, and the failures: what is not there, and what has no name to be written to.
     """
-    files, failures = _list_files(paths, Path(output))
+    files, failures = _list_files(paths, as_place(output))
     place = _place_finder()
     inputs = {place(source) for source, _ in files}
-    inputs |= {os.path.realpath(source) for source, _ in files if Path(source).is_symlink()}
+    inputs |= {os.path.realpath(source) for source, _ in files if as_place(source).is_symlink()}
     stems = collections.Counter(_stem(relative) for _, relative in files)
     sources: dict[str, str] = {}  # by target
     for source, relative in files:
         stem = _stem(relative)
         name = relative if stems[stem] > 1 else stem
-        target = str(Path(output) / f"{name}{suffix}")
+        target = str(as_place(output) / f"{name}{suffix}")
         overwritten = [path for path in _written(target, samples) if place(path) in inputs]
         if target in sources:
             reason = f"{target} is the answer to {sources[target]} already"
@@ -94,7 +99,7 @@ def find_jobs(
         else:
             sources[target] = source
             continue
-        failures.append(Prediction(Path(source), None, reason))
+        failures.append(Prediction(as_place(source), None, reason))
     return Jobs([(source, target) for target, source in sources.items()]), failures
 
 
@@ -115,7 +120,8 @@ def some_images(place: Path, most: int, option: str) -> list[Path]:
         raise UserError(f"{option} {place}: {failures[0].failure}")
     chosen = min(most, len(files))
     return [
-        Path(files[number * (len(files) - 1) // max(1, chosen - 1)][0]) for number in range(chosen)
+        as_place(files[number * (len(files) - 1) // max(1, chosen - 1)][0])
+        for number in range(chosen)
     ]
 
 
@@ -125,7 +131,7 @@ def written_paths(target: Path, samples: int | None) -> list[Path]:
 
 
 def _written(target: str, samples: int | None) -> list[str]:
-    return [target] if samples is None else list(map(str, sample_paths(Path(target), samples)))
+    return [target] if samples is None else list(map(str, sample_paths(as_place(target), samples)))
 
 
 def _place_finder() -> Callable[[str], str]:
@@ -149,23 +155,43 @@ def _list_files(
     """Files with their paths relative to what was given, and what could not be found."""
     files: list[tuple[str, str]] = []
     failures: list[Prediction] = []
-    answers = os.path.realpath(output)
-    for path in map(Path, paths):
-        if os.path.isdir(path):  # noqa: PTH112  (pathlib's raises of paths that are too long)
+    answers = str(output) if is_remote(output) else os.path.realpath(output)
+    for path in map(as_place, paths):
+        if isinstance(path, RemotePath):
+            _list_remote(path, answers, files, failures)
+        elif os.path.isdir(path):  # noqa: PTH112  (pathlib's raises of paths that are too long)
             count, troubles = len(files), len(failures)
             files += [
                 (file, str(Path(file).relative_to(path)))
                 for file in _images(str(path), answers, failures)
             ]
             if len(files) == count and len(failures) == troubles:
-                kinds = ", ".join(SUFFIXES)
-                reason = f"the folder holds no {kinds} files (what is in --output does not count)"
-                failures.append(Prediction(path, None, reason))
+                failures.append(Prediction(path, None, NO_IMAGES))
         elif os.path.exists(path):  # noqa: PTH110
             files.append((str(path), path.name))
         else:
-            failures.append(Prediction(path, None, "there is no such file or folder"))
+            failures.append(Prediction(path, None, NOTHING))
     return files, failures
+
+
+def _list_remote(
+    path: RemotePath, answers: str, files: list[tuple[str, str]], failures: list[Prediction]
+) -> None:
+    """As `_list_files` does, of an address; hidden files do not count."""
+    reason = NO_IMAGES
+    found: list[tuple[str, str]] = []
+    try:
+        if path.is_dir():
+            found = [(str(path / name), name) for name in sorted(image_names(path))]
+            found = [file for file in found if not _lies_below(file[0], answers)]
+        elif path.exists():
+            found = [(str(path), path.name)]
+        else:
+            reason = NOTHING
+    except (OSError, UserError) as error:
+        reason = f"it cannot be read: {getattr(error, 'strerror', error)}"
+    files += found
+    failures += [] if found else [Prediction(path, None, reason)]
 
 
 def _images(folder: str, answers: str, failures: list[Prediction]) -> Iterator[str]:

@@ -74,7 +74,7 @@ def _counts(answer: Path, source: Path, since: int) -> bool:
 def _check_same(path: Path, made_by: Mapping[str, object]) -> None:
     try:
         found = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(
             f"{path} cannot be read, so nothing can go on from it: {CHOICES}"
         ) from error

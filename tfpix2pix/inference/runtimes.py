@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 
 from tfpix2pix.errors import UserError, plain_reason
+from tfpix2pix.places import as_place
+from tfpix2pix.places.trees import on_this_machine
 
 Network = Callable[[np.ndarray], np.ndarray]
 
@@ -44,8 +46,8 @@ def load_network(path: str | Path) -> Network:
         UserError: there is no such file, it is damaged or of another kind, or its runtime is not
             installed.
     """
-    path = Path(path)
-    return check_network(path).load(path)
+    with on_this_machine(as_place(path)) as local:
+        return check_network(local).load(local)
 
 
 def check_network(path: Path) -> Runtime:
@@ -69,7 +71,7 @@ def check_network(path: Path) -> Runtime:
 
 def is_network(path: str | Path) -> bool:
     """Whether a path is one that `load_network` takes, by its name: costs no import."""
-    path = Path(path)
+    path = as_place(path)
     if path.is_dir():
         return (path / SAVED_MODEL_FILE).exists()
     return path.suffix.lower() in RUNTIMES
@@ -77,7 +79,7 @@ def is_network(path: str | Path) -> bool:
 
 def needs_tensorflow(path: str | Path) -> bool:
     """Whether opening such a network imports TensorFlow."""
-    return "tensorflow" in _runtime_of(Path(path)).modules
+    return "tensorflow" in _runtime_of(as_place(path)).modules
 
 
 def _runtime_of(path: Path) -> Runtime:
@@ -171,7 +173,8 @@ def _load_onnx(path: Path) -> Network:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # what it cannot do it raises
     # They have no base class of their own.
-    with _opening(path, state.Fail, state.InvalidGraph, state.InvalidProtobuf, state.NoModel):
+    names = "Fail InvalidArgument InvalidGraph InvalidProtobuf NoModel NoSuchFile NotImplemented"
+    with _opening(path, *(getattr(state, name) for name in names.split())):
         session = onnxruntime.InferenceSession(
             str(path), options, providers=["CPUExecutionProvider"]
         )
@@ -202,8 +205,10 @@ def _load_keras(path: Path) -> Network:
     import keras
 
     import tfpix2pix.models  # noqa: F401  (registers its layers)
+    from tfpix2pix.models.pretrained import UNREADABLE
 
-    with _opening(path, ValueError, OSError):
+    # In safe mode, Keras' default: no code that a file brings along is run.
+    with _opening(path, *UNREADABLE):
         model = keras.saving.load_model(path, compile=False)
     return _called_with_floats(model, model.input_shape)
 

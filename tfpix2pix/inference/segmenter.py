@@ -116,7 +116,7 @@ def _of_keras_model(path: Path, value_range: tuple[float, float]) -> Segmenter:
     try:
         model = keras.saving.load_model(path, compile=False)
     # What a file that is no model, or one of unknown layers, makes Keras raise.
-    except (*UNREADABLE, TypeError) as error:
+    except UNREADABLE as error:
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise UserError(f"{path} cannot be loaded as a Keras model: {reason}") from error
     if not getattr(model, "inputs", None):

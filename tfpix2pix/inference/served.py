@@ -30,6 +30,7 @@ from tfpix2pix.inference.tiling import (
 from tfpix2pix.inference.translator import drawing_layers, load_run_generator
 from tfpix2pix.models import Dropout
 from tfpix2pix.models.any_size import at_any_size
+from tfpix2pix.places import as_place
 from tfpix2pix.training.run_folder import RunFolder
 
 # Images that are worked on at a time, so that decoding and small maps leave no core idle.
@@ -225,7 +226,7 @@ def load_served_model(
         SettingsError: the options do not fit the run.
     """
     options = options or ServingOptions()
-    folder = RunFolder(Path(run_dir))
+    folder = RunFolder(as_place(run_dir))
     fitting = fitting_of(folder.settings(), folder.formats(), options)
     generator = load_run_generator(
         run_dir, checkpoint=checkpoint, dropout_at_prediction=options.dropout

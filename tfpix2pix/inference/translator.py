@@ -21,6 +21,7 @@ from tfpix2pix.data.encoding import image_suffix
 from tfpix2pix.data.formats import RGB_PAIRS, PairFormat
 from tfpix2pix.data.pipeline import resize_stored
 from tfpix2pix.models import Dropout, set_prediction_seed
+from tfpix2pix.places import as_place
 from tfpix2pix.training.checkpoints import load_generator
 from tfpix2pix.training.run_folder import RunFolder
 
@@ -168,7 +169,10 @@ def load_translator(
         checkpoint=checkpoint,
         dropout_at_prediction=dropout_at_prediction,
     )
-    settings, formats = RunFolder(Path(run_dir)).settings(), RunFolder(Path(run_dir)).formats()
+    settings, formats = (
+        RunFolder(as_place(run_dir)).settings(),
+        RunFolder(as_place(run_dir)).formats(),
+    )
     return Translator(
         generator,
         settings.data.input_interpolation,
@@ -188,7 +192,7 @@ def load_run_generator(
 
     Args and raises: see `load_translator`.
     """
-    folder = RunFolder(Path(run_dir))
+    folder = RunFolder(as_place(run_dir))
     return load_generator(
         _with_depth_of_training(folder.settings()),
         folder.checkpoints,

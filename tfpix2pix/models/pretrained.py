@@ -12,8 +12,12 @@ from tfpix2pix.errors import UserError
 
 # What stands for weights that Keras downloads.
 IMAGENET = "imagenet"
-# What Keras lets through of files that it cannot read; .keras files are ZIP archives.
-UNREADABLE = (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error)
+# What Keras lets through of files that it cannot read, or that name classes which are none of its
+# own; .keras files are ZIP archives.
+UNREADABLE = (
+    *(OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, RuntimeError),
+    *(AssertionError, ArithmeticError, MemoryError, zipfile.BadZipFile, zlib.error),
+)
 
 
 def load_pretrained(

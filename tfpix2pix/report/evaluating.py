@@ -18,6 +18,7 @@ from tfpix2pix.evaluation.distribution import few_images_warning
 from tfpix2pix.evaluation.intervals import mean
 from tfpix2pix.evaluation.lpips import lpips_metric
 from tfpix2pix.evaluation.metrics import METRICS, ImageMetric, measurable
+from tfpix2pix.places import as_place
 from tfpix2pix.progress import track
 from tfpix2pix.report import document as form
 from tfpix2pix.report.comparing import comparison
@@ -65,7 +66,7 @@ def evaluate(
     pairs = open_test_pairs(
         subjects[0], options.data, options.split, limit=options.limit, on_bad=options.on_bad
     )
-    folder = output or _default_folder(subjects, pairs)
+    folder = as_place(output) if output else _default_folder(subjects, pairs)
     metrics = _image_metrics(subjects[0], options)
     judge = None if options.judge is None else load_judge(options.judge, options.palette)
     if judge is not None:
@@ -123,7 +124,7 @@ def _default_folder(subjects: Sequence[Subject], pairs: EvaluationPairs) -> Path
     first, *others = subjects
     parts = [pairs.split, f"step_{first.step}"]
     if pairs.settings.data != first.settings.data.data:
-        parts.append(f"of_{Path(pairs.settings.data).name}")
+        parts.append(f"of_{as_place(pairs.settings.data).name}")
     if pairs.count < len(pairs.pairs):
         parts.append(f"first_{pairs.count}")
     parts += [f"against_{other.name.replace('/', '_')}" for other in others]
@@ -189,7 +190,7 @@ def _environment(path: Path) -> dict[str, Any]:
     """What the run wrote down; nothing where the file is gone, as it only describes."""
     try:
         found = json.loads(path.read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -16,6 +16,7 @@ from tfpix2pix.data.pipeline import Fetch, evaluation_batches, fetcher
 from tfpix2pix.data.sources import absolute_data
 from tfpix2pix.errors import UserError
 from tfpix2pix.inference.translator import Translator, load_translator
+from tfpix2pix.places import as_place
 from tfpix2pix.training.datasets import evaluation_resizing
 from tfpix2pix.training.kept import find_checkpoint, step_of
 from tfpix2pix.training.run_folder import RunFolder
@@ -67,7 +68,7 @@ def load_subjects(run_dirs: Sequence[Path], checkpoint: str, seed: int) -> list[
     """
     subjects = []
     for run_dir, name in zip(run_dirs, _short_names(run_dirs), strict=True):
-        folder = RunFolder(run_dir)
+        folder = RunFolder(as_place(run_dir))
         settings, formats = folder.settings(), folder.formats()
         if formats.target.palette is not None:
             raise UserError(

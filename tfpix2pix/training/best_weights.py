@@ -12,7 +12,8 @@ from pathlib import Path
 import tensorflow as tf
 
 from tfpix2pix.config import TrainSettings
-from tfpix2pix.files import PARTIAL, folder_written_atomically, writing
+from tfpix2pix.files import folder_written_atomically, writing
+from tfpix2pix.places.trees import PARTIAL, remove_tree
 from tfpix2pix.training.checksums import write_checksums
 from tfpix2pix.training.kept import BEST, BEST_FILES
 from tfpix2pix.training.state import TrainState, named_weights, predictor_key
@@ -36,7 +37,7 @@ class BestWeights:
         place = self._folder / f"step-{self._state.steps_done}"
         with folder_written_atomically(place, tf.errors.OpError) as temporary:
             path = str(temporary / BEST_FILES)
-            self._checkpoint.write(path)
+            self._checkpoint.write(path, self._state.file_options)
             write_checksums(path)
 
     def keep(self, steps: Collection[int | None]) -> None:
@@ -49,6 +50,6 @@ class BestWeights:
         with writing(self._folder):
             for place in set(self._folder.glob("step-*")) - wanted:
                 # Out of sight at once: killed in the middle, it leaves no half of a checkpoint.
-                place.rename(place.with_name(f"{PARTIAL}{place.name}"))
+                remove_tree(place)
             for remains in self._folder.glob(f"{PARTIAL}*"):
                 shutil.rmtree(remains)

@@ -67,7 +67,7 @@ class Checkpoints:
         kept = steps[-self._keep :]
         with writing(self.folder, tf.errors.OpError):
             try:
-                self._checkpoint.write(self._path(step))
+                self._checkpoint.write(self._path(step), self._state.file_options)
                 write_checksums(self._path(step))
                 write_state(self.folder, kept)
             except (OSError, UserError, tf.errors.OpError):
@@ -101,7 +101,7 @@ class Checkpoints:
         # size than that which they are trained at.
         untrained = path == self._path(0)
         parts = self._state.checkpoint(with_pool=False) if untrained else self._checkpoint
-        restore_exactly(parts, path)
+        restore_exactly(parts, path, self._state.file_options)
         return True
 
     def _last_whole(self) -> str | None:
@@ -146,14 +146,21 @@ class Checkpoints:
         return []
 
 
-def restore_exactly(checkpoint: tf.train.Checkpoint, path: str) -> None:
+def restore_exactly(
+    checkpoint: tf.train.Checkpoint, path: str, options: tf.train.CheckpointOptions | None = None
+) -> None:
     """Restores every variable of `checkpoint` from `path`.
+
+    Args:
+        checkpoint: whose variables are there already.
+        path: as TensorFlow names checkpoints.
+        options: how files are read.
 
     Raises:
         UserError: the file is damaged or lacks some of the variables.
     """
     try:
-        status = checkpoint.read(path)
+        status = checkpoint.read(path, options)
         status.assert_existing_objects_matched().expect_partial()
     except (tf.errors.OpError, AssertionError, ValueError, IndexError) as error:
         raise UserError(

@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 
 from tfpix2pix.files import write_atomically
+from tfpix2pix.places import as_place
 
 SUFFIX = ".sha256"
 _LINE = re.compile(r"([0-9a-f]{64})  ([\w.-]+)")
@@ -17,7 +18,7 @@ _LINE = re.compile(r"([0-9a-f]{64})  ([\w.-]+)")
 
 def checkpoint_files(path: str) -> list[Path]:
     """The files of the checkpoint of a path prefix that are there: its index and its data."""
-    folder, name = Path(path).parent, Path(path).name
+    folder, name = as_place(path).parent, as_place(path).name
     # The data last: without an index nothing takes them for a checkpoint.
     return [*folder.glob(f"{name}.index"), *sorted(folder.glob(f"{name}.data-?????-of-?????"))]
 
@@ -29,7 +30,7 @@ def write_checksums(path: str) -> None:
         UserError: they cannot be written.
     """
     lines = [f"{_sha256(file)}  {file.name}\n" for file in checkpoint_files(path)]
-    write_atomically(Path(f"{path}{SUFFIX}"), "".join(lines))
+    write_atomically(as_place(f"{path}{SUFFIX}"), "".join(lines))
 
 
 def find_damage(path: str) -> str | None:
@@ -38,7 +39,7 @@ def find_damage(path: str) -> str | None:
     One without checksums, of an earlier version, is looked at for missing files alone.
     """
     names = [file.name for file in checkpoint_files(path)]
-    sums = Path(f"{path}{SUFFIX}")
+    sums = as_place(f"{path}{SUFFIX}")
     if not sums.exists():
         # If one of several files of data is missing, TensorFlow says so.
         found = [any(f".{kind}" in name for name in names) for kind in ("index", "data-")]
@@ -67,7 +68,7 @@ def remove_checkpoint(path: str) -> None:
     Raises:
         OSError: one cannot be removed.
     """
-    for file in (*checkpoint_files(path), Path(f"{path}{SUFFIX}")):
+    for file in (*checkpoint_files(path), as_place(f"{path}{SUFFIX}")):
         file.unlink(missing_ok=True)
 
 

@@ -16,11 +16,13 @@ class Cluster:
 
     Attributes:
         workers: their addresses, HOST:PORT, the chief's first.
-        index: which of them this is.
+        index: which of them this is; behind them count the servers.
+        servers: the addresses of parameter servers.
     """
 
     workers: tuple[str, ...]
     index: int
+    servers: tuple[str, ...] = ()
 
     @property
     def is_chief(self) -> bool:
@@ -32,9 +34,19 @@ def joined(strategy: str) -> Cluster | None:
     """The cluster that a run of this setting `strategy` is a part of; None: it trains alone.
 
     Raises:
-        SettingsError: TF_CONFIG is set, and cannot be used.
+        SettingsError: TF_CONFIG is set, and cannot be used, or is for another strategy.
     """
-    return cluster_of() if strategy in ("auto", "multiworker") else None
+    if strategy not in ("auto", "multiworker", "parameter_server"):
+        return None
+    cluster = cluster_of()
+    if cluster is not None and bool(cluster.servers) != (strategy == "parameter_server"):
+        raise SettingsError(
+            f"strategy {strategy}, and {VARIABLE} names parameter servers (ps): give "
+            "--strategy parameter_server"
+            if cluster.servers
+            else f"strategy {strategy}, and {VARIABLE} names none (ps): give another --strategy"
+        )
+    return cluster
 
 
 def cluster_of(environment: Mapping[str, str] = os.environ) -> Cluster | None:
@@ -49,10 +61,12 @@ def cluster_of(environment: Mapping[str, str] = os.environ) -> Cluster | None:
     try:
         plain = json.loads(text)
         addresses, task = plain["cluster"], plain["task"]
-        chiefs = list(addresses.get("chief", ()))
+        chiefs, servers = (tuple(addresses.get(kind, ())) for kind in ("chief", "ps"))
         workers = (*chiefs, *addresses["worker"])
-        index = int(task["index"]) + (len(chiefs) if task["type"] == "worker" else 0)
-        is_known = task["type"] in ("chief", "worker") and 0 <= index < len(workers)
+        before = {"chief": 0, "worker": len(chiefs), "ps": len(workers)}
+        sizes = {"chief": len(chiefs), "worker": len(addresses["worker"]), "ps": len(servers)}
+        is_known = 0 <= int(task["index"]) < sizes[task["type"]]
+        index = before[task["type"]] + int(task["index"])
     except (ValueError, KeyError, TypeError, AttributeError):
         is_known = False
     if not is_known:
@@ -60,4 +74,8 @@ def cluster_of(environment: Mapping[str, str] = os.environ) -> Cluster | None:
             f'{VARIABLE} cannot be used: expected {{"cluster": {{"worker": ["HOST:PORT", ...]}}, '
             '"task": {"type": "worker", "index": 0}}, the same but for the index in all workers'
         )
-    return Cluster(workers, index) if len(workers) > 1 else None
+    if servers and (len(chiefs) != 1 or len(workers) < 2):
+        raise SettingsError(
+            f"{VARIABLE} names parameter servers (ps): they need one chief and at least one worker"
+        )
+    return Cluster(workers, index, servers) if len(workers) > 1 else None

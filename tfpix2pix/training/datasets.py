@@ -11,18 +11,17 @@ import tensorflow as tf
 from tfpix2pix.config import DataSettings, TrainSettings
 from tfpix2pix.data.checking import usable_pairs
 from tfpix2pix.data.formats import PairFormat
+from tfpix2pix.data.order import WHOLE, Share, shuffled_index
 from tfpix2pix.data.pair_checks import scaled_to_width
 from tfpix2pix.data.pairs import Pairs, open_splits
 from tfpix2pix.data.pipeline import (
-    WHOLE,
     Fetch,
     Resizing,
-    Share,
     evaluation_batches,
     fetcher,
-    shuffled_index,
     training_batches,
 )
+from tfpix2pix.data.service import check_can_be_sent, check_service
 from tfpix2pix.errors import SettingsError, UserError
 
 EVALUATION_BATCH = 8
@@ -71,6 +70,7 @@ class RunData:
             steps=steps,
             crop_size=self.settings.crop_size if self.settings.crops_each_pair else None,
             share=share,
+            service=self.settings.data_service,
         )
 
     def broken_pair(self, settings: TrainSettings, step: int) -> UserError | None:
@@ -143,8 +143,10 @@ def open_run_data(settings: DataSettings) -> RunData:
     """Opens the training and validation pairs that the settings name.
 
     Raises:
-        UserError: they cannot be found or read, or some cannot be used.
+        UserError: they cannot be found or read, or some cannot be used, or not by the service.
     """
+    if settings.data_service:
+        check_service(settings.data_service)
     opened = open_splits(settings, usable_pairs(settings))
     train = opened["train"]
     settings = with_network_size(settings, train)
@@ -154,7 +156,11 @@ def open_run_data(settings: DataSettings) -> RunData:
     if held_out is not None:
         evaluation = evaluation_resizing(settings)
         validation = Split(held_out, fetcher(held_out, evaluation, settings.cache_gib))
-    return RunData(settings, Split(train, fetcher(train, resizing, settings.cache_gib)), validation)
+    # What is kept in memory here, others cannot reach.
+    fetch = fetcher(train, resizing, 0 if settings.data_service else settings.cache_gib)
+    if settings.data_service:
+        check_can_be_sent(fetch)
+    return RunData(settings, Split(train, fetch), validation)
 
 
 def training_resizing(settings: DataSettings) -> Resizing:

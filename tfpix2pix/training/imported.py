@@ -24,6 +24,7 @@ from tfpix2pix.models.exchange.tfjs import TfjsGenerator, is_tfjs, read_tfjs
 from tfpix2pix.models.exchange.tfjs_files import model_file
 from tfpix2pix.models.exchange.torch_files import read_weights
 from tfpix2pix.models.exchange.transfer import set_weights
+from tfpix2pix.places import as_place
 from tfpix2pix.training.checkpoints import Checkpoints
 from tfpix2pix.training.environment import environment
 from tfpix2pix.training.import_settings import DEFAULT_SIZE, check_new_folder, import_settings
@@ -78,7 +79,7 @@ def import_run(
         UserError: a file is damaged, or of no network that is known; the folder cannot be written.
         SettingsError: a given setting is wrong or contradicts the weights.
     """
-    run_dir = Path(run_dir)
+    run_dir = as_place(run_dir)
     check_new_folder(run_dir)
     generator, fill = _read_generator(Path(generator_file))
     discriminator, judge_weights = None, None

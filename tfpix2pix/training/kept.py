@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tfpix2pix.errors import UserError
 from tfpix2pix.files import write_atomically
+from tfpix2pix.places import as_place
 from tfpix2pix.training.checksums import SUFFIX, find_damage
 
 # The weights of the best validations, beside the checkpoints: `best/step-N/weights`.
@@ -14,7 +15,8 @@ BEST_FILES = "weights"
 
 # Which checkpoints there are, as `tf.train.latest_checkpoint` reads it: a protobuf as text.
 STATE_FILE = "checkpoint"
-_STATE_LINE = re.compile(r'^(all_)?model_checkpoint_paths?: "(?:.*/)?step-([0-9]+)"$', re.MULTILINE)
+_STATE_LINE = re.compile(r'^(all_)?model_checkpoint_paths?: "(.*)"$', re.MULTILINE)
+_NAME = re.compile(r"step-([0-9]{1,18})")
 
 
 def best_paths(checkpoints: Path) -> dict[int, str]:
@@ -23,6 +25,8 @@ def best_paths(checkpoints: Path) -> dict[int, str]:
         int(folder.name.removeprefix("step-")): str(folder / BEST_FILES)
         for folder in (checkpoints / BEST).glob("step-*")
         if folder.name.removeprefix("step-").isdecimal()
+        # Elsewhere than on a disk, it is the last to be there and the first to go.
+        and (folder / f"{BEST_FILES}.index").exists()
     }
     return dict(sorted(found.items()))
 
@@ -77,6 +81,9 @@ def named_steps(checkpoints: Path) -> list[int]:
     """The steps that the state file names, oldest first, up to the one that it says is the last.
 
     Empty where it is missing or damaged.
+
+    Raises:
+        UserError: it names checkpoints of another folder.
     """
     last, names = _read_state(checkpoints)
     if last is None:
@@ -113,7 +120,7 @@ def check_whole(path: str) -> None:
         return
     if path.endswith(f"/{BEST_FILES}"):
         raise UserError(f"{damage}, so it cannot be used: choose another one, --checkpoint latest")
-    earlier = [str(step) for step in named_steps(Path(path).parent) if step < step_of(path)]
+    earlier = [str(step) for step in named_steps(as_place(path).parent) if step < step_of(path)]
     others = f"; there are {', '.join(earlier)}" if earlier else ""
     raise UserError(
         f"{damage}, so it cannot be used: choose another --checkpoint{others}, or resume the run, "
@@ -125,9 +132,9 @@ def _whole_paths(checkpoints: Path) -> tuple[str | None, dict[int, str]]:
     """The path prefixes of the last checkpoint, and of all by their steps, if complete."""
     last, steps = _read_state(checkpoints)
     paths = {step: str(checkpoints / f"step-{step}") for step in steps}
-    complete = {step: path for step, path in paths.items() if Path(f"{path}.index").exists()}
+    complete = {step: path for step, path in paths.items() if as_place(f"{path}.index").exists()}
     latest = None if last is None else str(checkpoints / f"step-{last}")
-    return latest if latest and Path(f"{latest}.index").exists() else None, complete
+    return latest if latest and as_place(f"{latest}.index").exists() else None, complete
 
 
 def _read_state(checkpoints: Path) -> tuple[int | None, list[int]]:
@@ -136,5 +143,14 @@ def _read_state(checkpoints: Path) -> tuple[int | None, list[int]]:
         lines = _STATE_LINE.findall((checkpoints / STATE_FILE).read_text())
     except (OSError, UnicodeDecodeError):
         return None, []
-    last = [int(step) for of_all, step in lines if not of_all]
-    return last[0] if len(last) == 1 else None, [int(step) for of_all, step in lines if of_all]
+    last: list[int] = []
+    steps: list[int] = []
+    for of_all, name in lines:
+        if "/" in name:
+            raise UserError(
+                f"{checkpoints / STATE_FILE} names {name!r}: expected checkpoints beside it, such "
+                "as step-N"
+            )
+        if found := _NAME.fullmatch(name):
+            (steps if of_all else last).append(int(found[1]))
+    return last[0] if len(last) == 1 else None, steps

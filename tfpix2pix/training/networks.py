@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfpix2pix.losses.objective import Judgement
 from tfpix2pix.models.discriminators import feature_model
+from tfpix2pix.training.recomputation import Recompute, recomputed
 
 
 class Gradients(NamedTuple):
@@ -21,6 +22,12 @@ class Gradients(NamedTuple):
 
     values: list[tf.Tensor]
     scale: tf.Tensor
+
+    @classmethod
+    def zeros(cls, model: keras.Model) -> "Gradients":
+        """Where a sum of a model's gradients begins."""
+        values = [tf.zeros(v.shape, v.dtype) for v in model.trainable_variables]
+        return cls(values, tf.zeros([]))
 
     def norm(self) -> tf.Tensor:
         """Of all of them together without the factor, before any clipping, a scalar.
@@ -57,20 +64,40 @@ class Networks:
             if not optimizer.built:
                 optimizer.build(model.trainable_variables)
 
+    def answer(self, input_image: tf.Tensor, *, recompute: Recompute = "no") -> tf.Tensor:
+        """The generator's answer, in training, to input images [B, H, W, C].
+
+        Args:
+            input_image: float32.
+            recompute: whether its features are computed again for the gradients; see `recomputed`.
+        """
+        if recompute == "no":
+            return self.generator(input_image, training=True)
+        (answer,) = recomputed(self.generator, recompute)([input_image])
+        return answer
+
     def judge(
-        self, input_image: tf.Tensor, image: tf.Tensor, *, features: bool = False
+        self,
+        input_image: tf.Tensor,
+        image: tf.Tensor,
+        *,
+        features: bool = False,
+        recompute: Recompute = "no",
     ) -> Judgement:
         """The discriminator's answer, in training, to the target or to a generated image.
 
         Args:
             input_image: float32 [B, H, W, C]; ignored by a discriminator of images alone.
             image: float32 [B, H, W, C'].
-            features: whether its layers' outputs are wanted too.
+            features: whether its layers' outputs are wanted too; then they are kept.
+            recompute: as of `answer`; then there are no second derivatives.
         """
         inputs = [input_image, image][-len(self.discriminator.inputs) :]
         if features:
             scales = self.feature_model(inputs, training=True)
             return Judgement([s[-1] for s in scales], [list(s[:-1]) for s in scales])
+        if recompute != "no":
+            return Judgement(recomputed(self.discriminator, recompute)(inputs), [])
         logits = self.discriminator(inputs, training=True)
         return Judgement(list(logits) if isinstance(logits, (list, tuple)) else [logits], [])
 

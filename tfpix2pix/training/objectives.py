@@ -10,7 +10,7 @@ from tfpix2pix.data.formats import PairFormat
 from tfpix2pix.errors import SettingsError
 from tfpix2pix.losses.objective import Objective
 from tfpix2pix.losses.perceptual import perceptual_loss, vgg19_features
-from tfpix2pix.training.updates import PerceptualLoss
+from tfpix2pix.training.gradients import PerceptualLoss
 
 
 def build_objective(settings: TrainSettings) -> Objective:

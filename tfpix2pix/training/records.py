@@ -21,6 +21,8 @@ LABEL_NAMES = tuple(f"val_{name}" for name in LABEL_METRICS)
 VALIDATION_NAMES = tuple(f"val_{name}" for name in VALIDATION_METRICS)
 COLUMNS = ("step", "epoch", "learning_rate", "images_per_second", *STEP_NAMES, *VALIDATION_NAMES)
 
+# Of a curve in losses.png: more than its pixels show, and drawing does not take ever longer.
+MOST_POINTS = 1000
 GRADIENTS = "gradient norms (logarithmic)"
 # What losses.png shows in which panel; those that are not usual appear where they were measured.
 # Where classes are validated, none is usual.
@@ -80,9 +82,17 @@ class MetricsFile:
             rows = csv.DictReader(io.StringIO(complete))
             if complete and "step" not in (rows.fieldnames or ()):
                 raise ValueError("there is no column of steps")
-            return [{name: float(row[name]) for name in COLUMNS if row.get(name)} for row in rows]
-        except (ValueError, csv.Error) as error:
+            return [_figures(row) for row in rows]
+        except (OSError, ValueError, csv.Error) as error:
             raise UserError(f"{self.path} is damaged: move it away to go on without it") from error
+
+
+def _figures(row: dict[str, str]) -> Row:
+    """The numbers in a row as the file has it; one without a step is none of ours."""
+    figures = {name: float(row[name]) for name in COLUMNS if row.get(name)}
+    if not math.isfinite(figures.get("step", math.nan)):
+        raise ValueError("a row without a step")
+    return figures
 
 
 def as_written(row: Row) -> Row:
@@ -124,6 +134,7 @@ def _draw_panel(axes: Any, title: str, names: Sequence[str], rows: list[Row]) ->
     for name in names:
         points = np.array([(row["step"], row[name]) for row in rows if name in row])
         if len(points):
+            points = _thinned(points)
             marker = "." if name in VALIDATION_NAMES else None
             axes.plot(points[:, 0], points[:, 1], label=name, marker=marker)
     axes.set_title(title)
@@ -133,3 +144,11 @@ def _draw_panel(axes: Any, title: str, names: Sequence[str], rows: list[Row]) ->
         axes.legend()
         if title == GRADIENTS:
             axes.set_yscale("log", nonpositive="mask")
+
+
+def _thinned(points: np.ndarray) -> np.ndarray:
+    """[N, 2] -> at most `MOST_POINTS` of them: means over as many neighbours as it takes."""
+    together = math.ceil(len(points) / MOST_POINTS)
+    starts = np.arange(0, len(points), together)
+    counts = np.diff(starts, append=len(points))
+    return np.add.reduceat(points, starts) / counts[:, np.newaxis]

@@ -7,7 +7,7 @@ from tfpix2pix.data.encoding import encode_image
 from tfpix2pix.evaluation.metrics import TRAINING_METRICS
 from tfpix2pix.evaluation.segmentation import LABEL_METRICS
 from tfpix2pix.evaluation.validation import describe_validation, validator
-from tfpix2pix.files import write_atomically
+from tfpix2pix.files import write_atomically, writing
 from tfpix2pix.progress import Progress
 from tfpix2pix.training.best import Standing
 from tfpix2pix.training.best_keeper import BestKeeper
@@ -16,13 +16,16 @@ from tfpix2pix.training.datasets import RunData
 from tfpix2pix.training.loop import LossRecorder, NonFiniteLossError
 from tfpix2pix.training.objectives import build_objective
 from tfpix2pix.training.pairs_sheet import pairs_sheet
-from tfpix2pix.training.records import (
-    MetricsFile,
-    Row,
-    plot_losses,
-)
+from tfpix2pix.training.records import MetricsFile, Row, plot_losses
 from tfpix2pix.training.run_folder import RunFolder
-from tfpix2pix.training.samples import file_names, label_colours, png_bytes, sample_grid
+from tfpix2pix.training.samples import (
+    drop_samples,
+    file_names,
+    label_colours,
+    png_bytes,
+    sample_grid,
+    samples_spacing,
+)
 from tfpix2pix.training.state import TrainState
 from tfpix2pix.training.tensorboard import TensorBoard
 from tfpix2pix.training.winner import WinnerWatch, winner_warning
@@ -173,7 +176,12 @@ class Reporter:
         png = png_bytes(grid)
         write_atomically(self._folder.samples / f"step_{self._step:07d}.png", png)
         write_atomically(self._folder.samples / "latest.png", png)
-        self._tensorboard.image("input_generated_target", grid, self._step)
+        train = self._settings.train
+        spacing = samples_spacing(self._step, train.sample_every, train.keep_samples)
+        with writing(self._folder.samples):
+            drop_samples(self._folder.samples, self._step, spacing)
+        if self._step % spacing == 0:  # TensorBoard's files only grow
+            self._tensorboard.image("input_generated_target", grid, self._step)
 
     def save_checkpoint(self) -> None:
         """Writes a checkpoint, unless there is something wrong with the weights.

@@ -3,8 +3,7 @@
 import contextlib
 import dataclasses
 import functools
-import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +11,23 @@ import tensorflow as tf
 
 from tfpix2pix.config import Settings, TrainSettings
 from tfpix2pix.config.network_sizes import check_image_size
+from tfpix2pix.data.order import Share
 from tfpix2pix.data.sources import absolute_data, absolute_place
-from tfpix2pix.errors import SettingsError, UserError
+from tfpix2pix.errors import UserError
 from tfpix2pix.models.pretrained import IMAGENET
-from tfpix2pix.progress import Progress, say
+from tfpix2pix.places import as_place
+from tfpix2pix.progress import Progress
 from tfpix2pix.training.checkpoints import Checkpoints
 from tfpix2pix.training.datasets import RunData, open_run_data
 from tfpix2pix.training.device import choose_jit
-from tfpix2pix.training.loop import execution, run_loop
+from tfpix2pix.training.executions import Execution, execution_on
+from tfpix2pix.training.length import check_length, check_patience, run_length
+from tfpix2pix.training.loop import run_loop
 from tfpix2pix.training.objectives import build_objective, build_perceptual
+from tfpix2pix.training.parameter_servers import is_asynchronous
 from tfpix2pix.training.reporter import Reporter
 from tfpix2pix.training.result import TrainResult, conclude
+from tfpix2pix.training.resuming import as_begun, say_where_it_resumes
 from tfpix2pix.training.run_folder import RunFolder
 from tfpix2pix.training.signals import StopRequest, stop_on_signals
 from tfpix2pix.training.state import TrainState
@@ -33,32 +38,49 @@ from tfpix2pix.training.strategies import (
     devices_shown,
     give_own_noise,
     has_workers,
-    share_of,
 )
-from tfpix2pix.training.workers import GONE, folder_to_write, in_turn, naming_lost_workers
+from tfpix2pix.training.workers import (
+    GONE,
+    folder_to_write,
+    in_turn,
+    is_chief,
+    naming_lost_workers,
+)
 
 # Gradient norms are measured in one of so many steps, so that they cost little; see `Plan`.
 NORMS_EVERY = 10
 
 
-def train(settings: Settings, run_dir: str | Path) -> TrainResult:
+def train(settings: Settings, run_dir: str | Path, *, or_resume: bool = False) -> TrainResult:
     """Starts a run in a new run folder and trains to its end, or until SIGINT or SIGTERM.
 
+    Args:
+        settings: of the run.
+        run_dir: the run folder.
+        or_resume: whether a run that was begun there with these settings goes on; without it a
+            folder that holds a run is refused.
+
     Raises:
-        UserError: the folder holds a run already, the data cannot be used, or a loss became NaN.
+        UserError: the folder holds a run already, or one of other settings; the data cannot be
+            used, or a loss became NaN.
     """
     settings = _absolute(settings)
     if not settings.data.takes_size_from_pairs:
         check_image_size(settings.model, settings.data.crop_size)
-    folder = RunFolder(Path(run_dir))
+    folder = RunFolder(as_place(run_dir))
     # Several workers' comes before all else of TensorFlow.
-    strategy = choose_strategy(settings.train.strategy, settings.train.batch_size)
-    with (
-        naming_lost_workers(strategy, folder.path),
-        folder_to_write(strategy, folder, resumes=False) as own,
-    ):
-        data = in_turn(strategy, lambda: open_run_data(settings.data))
-        return _train(settings, own, data, strategy, restore=False)
+    strategy = choose_strategy(
+        settings.train.strategy, settings.train.batch_size, settings.train.accumulate
+    )
+    with naming_lost_workers(strategy, folder.path):
+        # What the chief sees holds: another worker may look a little later.
+        sees_run = or_resume and is_chief(strategy) and folder.exists()
+        resumes, train_on = bool(agreed(strategy, int(sees_run))), False
+        if resumes:
+            settings, train_on = as_begun(settings, folder)
+        with folder_to_write(strategy, folder, resumes=resumes) as own:
+            data = in_turn(strategy, lambda: open_run_data(settings.data))
+            return _train(settings, own, data, strategy, restore=resumes, train_on=train_on)
 
 
 def resume(
@@ -77,33 +99,22 @@ def resume(
     Raises:
         UserError: there is no run, its data have changed, or a loss became NaN.
     """
-    folder = RunFolder(Path(run_dir))
+    folder = RunFolder(as_place(run_dir))
     settings = folder.settings(changes)
     if changes:
         settings = _absolute(settings)
     if steps is not None:
         length = dataclasses.replace(settings.train, steps=steps, epochs=None)
         settings = dataclasses.replace(settings, train=length)
-    strategy = choose_strategy(settings.train.strategy, settings.train.batch_size)
+    strategy = choose_strategy(
+        settings.train.strategy, settings.train.batch_size, settings.train.accumulate
+    )
     with (
         naming_lost_workers(strategy, folder.path),
         folder_to_write(strategy, folder, resumes=True) as own,
     ):
         data = in_turn(strategy, lambda: open_run_data(settings.data))
         return _train(settings, own, data, strategy, restore=True, train_on=steps is not None)
-
-
-def run_length(settings: TrainSettings, pairs: int) -> int:
-    """The steps of a run: as given, or enough for the epochs over so many pairs.
-
-    Raises:
-        SettingsError: neither steps nor epochs are given.
-    """
-    if settings.steps is not None:
-        return settings.steps
-    if settings.epochs is not None:
-        return math.ceil(settings.epochs * pairs / settings.batch_size)
-    raise SettingsError("how long to train? Give --steps, --epochs or a --preset")
 
 
 def _absolute(settings: Settings) -> Settings:
@@ -115,27 +126,6 @@ def _absolute(settings: Settings) -> Settings:
         data=absolute_data(settings.data),
         train=dataclasses.replace(settings.train, vgg_weights=weights),
     )
-
-
-def check_patience(settings: TrainSettings, *, is_validated: bool) -> None:
-    """Refuses `patience` where nothing is validated.
-
-    Raises:
-        SettingsError: with the reason.
-    """
-    if settings.patience and not is_validated:
-        raise SettingsError(
-            "patience counts validations, and there are no held-out pairs to validate with: "
-            "leave it out, or give a set with a val or test split"
-        )
-
-
-def _check_length(done: int, total_steps: int) -> None:
-    if done > total_steps:
-        raise UserError(
-            f"the run has done {done} steps already, more than the {total_steps} asked for: give "
-            "--steps a larger number to train longer, or nothing to leave it as it is"
-        )
 
 
 def _train(
@@ -153,7 +143,8 @@ def _train(
     # The pairs may have decided the size of the networks.
     settings = dataclasses.replace(settings, data=data.settings)
     check_image_size(settings.model, settings.data.crop_size)
-    jit, shown = choose_jit(settings.train.jit, total_steps)
+    wanted = "off" if is_asynchronous(strategy) else settings.train.jit
+    jit, shown = choose_jit(wanted, total_steps)
     # What auto came to goes into config.yaml: the resumed run computes as this one.
     chosen = dataclasses.replace(settings.train, jit="on" if jit else "off")
     settings = dataclasses.replace(settings, train=chosen)
@@ -161,12 +152,13 @@ def _train(
         tf.config.experimental.enable_op_determinism()
     with strategy.scope():
         state = TrainState(settings, total_steps, data.formats)
-        execute = execution(_train_step(settings, state, data, strategy))
+        train_step = _train_step(settings, state, data, strategy)
+        execution = execution_on(strategy, settings.train, train_step, state.networks)
     checkpoints = Checkpoints(state, folder.checkpoints, settings.train.keep_checkpoints)
     with _naming_broken_pairs(data, settings.train, state, strategy), stop_on_signals() as stop:
         if restore:
-            _say_where_it_resumes(checkpoints.restore_latest(), state.steps_done)
-            _check_length(state.steps_done, total_steps)
+            say_where_it_resumes(checkpoints.restore_latest(), state.steps_done)
+            check_length(state.steps_done, total_steps)
         give_own_noise(strategy, state.networks.generator)
         # Only now: settings that build no networks leave no run behind.
         folder.describe(settings, data.train.pairs)
@@ -175,7 +167,7 @@ def _train(
             reporter.describe(f"{settings.train.precision}, {shown}{devices_shown(strategy)}")
             if train_on:
                 reporter.train_on()
-            _run(settings, state, data, execute, strategy, total_steps, reporter, stop)
+            _run(settings, state, data, execution, strategy, total_steps, reporter, stop)
         return conclude(folder, data, reporter, stop, state.steps_done, total_steps)
 
 
@@ -201,6 +193,8 @@ def _train_step(
         pool=state.pool,
         ema_decay=settings.train.ema_decay,
         norms_every=min(settings.train.log_every, NORMS_EVERY),
+        accumulate=settings.train.accumulate,
+        recompute=settings.train.recompute,
         seed=settings.train.seed,
         strategy=strategy,
         jit=settings.train.jit == "on",
@@ -211,7 +205,7 @@ def _run(
     settings: Settings,
     state: TrainState,
     data: RunData,
-    execute: Callable[..., tf.Tensor],
+    execution: Execution,
     strategy: tf.distribute.Strategy,
     total_steps: int,
     reporter: Reporter,
@@ -219,18 +213,17 @@ def _run(
 ) -> None:
     """Trains from the step that the state is at, to the end or until asked to stop."""
 
-    def batches(context: tf.distribute.InputContext) -> tf.data.Dataset:
-        first, share = state.steps_done, share_of(context)
-        return data.training_batches(settings.train, first, total_steps, share)
+    def batches(share: Share) -> tf.data.Dataset:
+        return data.training_batches(settings.train, state.steps_done, total_steps, share)
 
     if state.steps_done == 0:
         reporter.start()
     run_loop(
         state,
-        execute,
-        strategy.distribute_datasets_from_function(batches),
+        execution.execute,
+        execution.batches(batches),
         total_steps=total_steps,
-        steps_per_execution=settings.train.steps_per_execution,
+        steps_per_execution=execution.at_once,
         reporter=reporter,
         stop=stop,
         agree=functools.partial(agreed, strategy),
@@ -248,16 +241,9 @@ def _naming_broken_pairs(
         yield
     except tf.errors.ResourceExhaustedError as error:
         raise UserError(
-            "out of memory: use a smaller batch_size, crop_size or base_filters"
+            "out of memory: try accumulate or recompute, or a smaller crop_size or base_filters"
         ) from error
     except tf.errors.OpError as error:
-        if isinstance(error, GONE) and has_workers(strategy):
+        if isinstance(error, GONE) and (has_workers(strategy) or is_asynchronous(strategy)):
             raise
         raise (data.broken_pair(settings, state.steps_done) or error) from error
-
-
-def _say_where_it_resumes(restored: bool, steps_done: int) -> None:
-    if restored:
-        say(f"resuming at step {steps_done}")
-    else:
-        say("there is no checkpoint yet: starting again from step 0")

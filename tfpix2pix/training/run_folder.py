@@ -15,7 +15,6 @@ import contextlib
 import dataclasses
 import itertools
 import json
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,8 +22,11 @@ from typing import TYPE_CHECKING, Any
 from tfpix2pix.config import Settings, dump_settings, resolve
 from tfpix2pix.data.formats import RGB_PAIRS, PairFormat
 from tfpix2pix.errors import UserError
-from tfpix2pix.files import locked, write_atomically, writing
+from tfpix2pix.files import check_writable, locked, write_atomically, writing
 from tfpix2pix.training.environment import environment
+
+# What is raised for a record that is no JSON, or holds other things than it should.
+UNREADABLE = (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError)
 
 if TYPE_CHECKING:
     from tfpix2pix.data.pairs import Pairs
@@ -126,15 +128,14 @@ class RunFolder:
             raise UserError(
                 f"{remains[0]} is left of another run: move it away, or choose another --run-dir"
             )
-        with writing(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
-            # Found out now, not after the data were prepared.
-            with tempfile.TemporaryFile(dir=self.path):
-                pass
+        # Found out now, not after the data were prepared.
+        check_writable(self.path)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Keeps other processes from running here; the system unlocks it when this one dies.
+
+        Not where the folder is an address: there nothing keeps them.
 
         Raises:
             UserError: another one does.
@@ -180,7 +181,7 @@ class RunFolder:
             data = {"format": RGB_PAIRS.to_plain()} | json.loads(self.data.read_text())
             PairFormat.from_plain(data["format"])
             _ = data["train_pairs"], data["fingerprint"]
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        except UNREADABLE as error:
             raise UserError(
                 f"{self.data} is missing or damaged, and with it what the images of this run are: "
                 "put it back from a copy, or start a new run"

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import keras
 import numpy as np
@@ -47,6 +47,33 @@ def sample_grid(
             np.stack([shown(image, formats.target) for image in target_images]),
         ]
     )
+
+
+def samples_spacing(step: int, every: int, most: int) -> int:
+    """How far apart the steps of the grids that are kept lie, so that they are no more than `most`.
+
+    The grids of step 0 and of the last step come on top.
+
+    Args:
+        step: steps done.
+        every: steps between grids.
+        most: 1 or more.
+
+    Returns:
+        `every` times a power of 2.
+    """
+    spacing = every
+    while step // spacing > most:
+        spacing *= 2
+    return spacing
+
+
+def drop_samples(folder: Path, step: int, spacing: int) -> None:
+    """Drops the grids `step_N.png` of other steps than `step` and the multiples of the spacing."""
+    for path in folder.glob("step_*.png"):
+        number = path.stem.removeprefix("step_")
+        if number.isdecimal() and int(number) != step and int(number) % spacing:
+            path.unlink(missing_ok=True)
 
 
 def file_names(names: Sequence[str]) -> list[str]:

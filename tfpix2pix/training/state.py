@@ -10,6 +10,7 @@ from tfpix2pix.training.build import build_discriminator, build_generator
 from tfpix2pix.training.device import precision_scope
 from tfpix2pix.training.networks import Networks
 from tfpix2pix.training.optimizers import FusedAdam
+from tfpix2pix.training.parameter_servers import is_asynchronous
 from tfpix2pix.training.pool import ImagePool
 from tfpix2pix.training.schedules import learning_rate_schedule
 
@@ -26,6 +27,7 @@ class TrainState:
         self.networks = _build_networks(settings, total_steps, formats)
         self.networks.build_optimizers()
         self.pool = _build_pool(settings, formats)
+        self.file_options = _file_options()
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
 
     @property
@@ -64,6 +66,13 @@ class TrainState:
             if model is not None
             for variable in model.trainable_variables
         )
+
+
+def _file_options() -> tf.train.CheckpointOptions | None:
+    """Parameter servers would each write their own weights, where they run: the chief does."""
+    if is_asynchronous(tf.distribute.get_strategy()):
+        return tf.train.CheckpointOptions(experimental_io_device="/job:chief/replica:0/task:0")
+    return None
 
 
 def predictor_key(settings: TrainSettings) -> str:

@@ -14,10 +14,12 @@ from tfpix2pix.data.formats import RGB_PAIRS, PairFormat
 from tfpix2pix.data.images import to_network_range
 from tfpix2pix.losses.objective import USUAL_OBJECTIVE, Losses, Objective
 from tfpix2pix.training.averaging import update_average
+from tfpix2pix.training.gradients import PerceptualLoss, Plan
 from tfpix2pix.training.networks import Networks
 from tfpix2pix.training.pool import ImagePool
+from tfpix2pix.training.recomputation import Recompute
 from tfpix2pix.training.strategies import replica_numbers
-from tfpix2pix.training.updates import UPDATES, PerceptualLoss, Plan, generator_update
+from tfpix2pix.training.updates import UPDATES, generator_update
 
 TrainStep = Callable[[tuple[Any, Any], Any], Losses]
 Jitter = Callable[..., tuple[tf.Tensor, tf.Tensor]]
@@ -38,6 +40,8 @@ def make_train_step(
     pool: ImagePool | None = None,
     ema_decay: float = 0.0,
     norms_every: int = 1,
+    accumulate: int = 1,
+    recompute: bool = False,
     seed: int = 0,
     strategy: tf.distribute.Strategy | None = None,
     jit: bool = False,
@@ -59,6 +63,10 @@ def make_train_step(
         pool: where D's generated images go through, if anywhere.
         ema_decay: decay of the moving average in `networks.average`; 0: none.
         norms_every: gradient norms are measured in one of so many steps, see `Plan`.
+        accumulate: in how many equal parts, one after the other, each replica computes its share
+            of a batch; their gradients are applied as one, see `docs/large_images.md`.
+        recompute: compute features again for the gradients, block by block, instead of keeping
+            them.
         seed: of the jitter and all else that a step draws.
         strategy: where the step runs; default: the strategy in scope.
         jit: compile with XLA.
@@ -78,7 +86,8 @@ def make_train_step(
     strategy = strategy or tf.distribute.get_strategy()
     networks.build_optimizers()
     scale = 1.0 / strategy.num_replicas_in_sync
-    plan = Plan(objective, perceptual, diff_augment, pool, scale, norms_every)
+    again: Recompute = ("xla" if jit else "graph") if recompute else "no"
+    plan = Plan(objective, perceptual, diff_augment, pool, scale, norms_every, accumulate, again)
     jitter = functools.partial(
         random_jitter,
         crop_size=crop_size,

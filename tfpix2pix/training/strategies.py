@@ -1,38 +1,50 @@
 """Which devices train: TensorFlow's strategies, and what they ask of a run."""
 
+import signal
+import threading
+
 import keras
 import tensorflow as tf
 
-from tfpix2pix.data.pipeline import Share
+from tfpix2pix.data.order import Share
 from tfpix2pix.errors import SettingsError
 from tfpix2pix.training.cluster import VARIABLE, joined
 from tfpix2pix.training.device import has_gpu
+from tfpix2pix.training.parameter_servers import is_asynchronous, join_servers
 
 # By which the seeds of replicas' dropout differ: a prime, so that they meet in no few steps.
 APART = 1_000_003
 
 
-def choose_strategy(name: str, batch_size: int) -> tf.distribute.Strategy:
+def choose_strategy(name: str, batch_size: int, parts: int = 1) -> tf.distribute.Strategy:
     """The strategy that a setting names; several workers' comes before all else of TensorFlow.
 
     Args:
         name: `"one"`: the first GPU, or the CPU; `"mirrored"`: all GPUs, or all logical CPUs where
-            there is no GPU; `"multiworker"`: those of all workers; `"auto"`: multiworker where
-            TF_CONFIG names several, mirrored where several GPUs share batches evenly, else one.
+            there is no GPU; `"multiworker"`: those of all workers; `"parameter_server"`: each
+            worker by itself, see `join_servers`, which returns in the chief alone; `"auto"`: one
+            of these two where TF_CONFIG names several workers, mirrored where several GPUs share
+            batches evenly, else one.
         batch_size: pairs in a batch of all devices.
+        parts: in how many each device cuts its share of a batch.
 
     Raises:
         SettingsError: there are no such devices or workers, or they cannot share the batch.
     """
-    if joined(name) is not None:
-        return _shared(tf.distribute.MultiWorkerMirroredStrategy(), batch_size)
-    if name == "multiworker":
+    cluster = joined(name)
+    if cluster is not None and cluster.servers:
+        return join_servers(cluster)
+    if cluster is not None:
+        strategy = tf.distribute.MultiWorkerMirroredStrategy()
+        _give_sigterm_back()
+        return _shared(strategy, batch_size, parts)
+    if name in ("multiworker", "parameter_server"):
         raise SettingsError(
-            f"strategy multiworker needs several workers, which {VARIABLE} names: start them with "
+            f"strategy {name} needs several workers, which {VARIABLE} names: start them with "
             "tfpix2pix launch, or use auto"
         )
     gpus = [device.name for device in tf.config.list_logical_devices("GPU")]
-    if name == "one" or (name == "auto" and (len(gpus) < 2 or batch_size % len(gpus))):
+    if name == "one" or (name == "auto" and (len(gpus) < 2 or batch_size % (len(gpus) * parts))):
         return tf.distribute.OneDeviceStrategy("/gpu:0" if has_gpu() else "/cpu:0")
     devices = gpus or [device.name for device in tf.config.list_logical_devices("CPU")]
     if len(devices) < 2:
@@ -40,21 +52,33 @@ def choose_strategy(name: str, batch_size: int) -> tf.distribute.Strategy:
             "strategy mirrored shares each batch among the GPUs of this machine, and TensorFlow "
             f"sees {'one' if gpus else 'none'}: use auto, or one"
         )
-    return _shared(tf.distribute.MirroredStrategy(devices), batch_size)
+    return _shared(tf.distribute.MirroredStrategy(devices), batch_size, parts)
 
 
-def _shared(strategy: tf.distribute.Strategy, batch_size: int) -> tf.distribute.Strategy:
+def _give_sigterm_back() -> None:
+    """TensorFlow takes SIGTERM for its own notices of preemption, and does nothing."""
+    handler = signal.getsignal(signal.SIGTERM)
+    if handler is not None and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, handler)
+
+
+def _shared(
+    strategy: tf.distribute.Strategy, batch_size: int, parts: int
+) -> tf.distribute.Strategy:
     replicas = strategy.num_replicas_in_sync
-    if batch_size % replicas:
+    if batch_size % (replicas * parts):
+        shown = f" in {parts} parts each (accumulate)" if parts > 1 else ""
         raise SettingsError(
-            f"batch_size {batch_size} cannot be shared evenly by {replicas} devices: give a "
-            f"multiple of {replicas}, or strategy one"
+            f"batch_size {batch_size} cannot be shared evenly by {replicas} devices{shown}: give a "
+            f"multiple of {replicas * parts}, or strategy one"
         )
     return strategy
 
 
 def devices_shown(strategy: tf.distribute.Strategy) -> str:
     """For the log; nothing where there is but one."""
+    if is_asynchronous(strategy):
+        return ", steps by several workers, each by itself: not reproducible"
     replicas = strategy.num_replicas_in_sync
     return f", batches shared by {replicas} devices" if replicas > 1 else ""
 
@@ -68,6 +92,8 @@ def share_of(context: tf.distribute.InputContext) -> Share:
 
 def replica_numbers(strategy: tf.distribute.Strategy) -> tf.Tensor:
     """The number of each replica, in all workers: a value for each, as `strategy.run` takes it."""
+    if is_asynchronous(strategy):  # each worker has but one
+        return tf.constant(0)
     return strategy.experimental_distribute_values_from_function(
         lambda context: tf.constant(context.replica_id_in_sync_group)
     )

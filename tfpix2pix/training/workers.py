@@ -7,7 +7,6 @@ the slowest.
 
 import contextlib
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +15,9 @@ from typing import TypeVar
 import tensorflow as tf
 
 from tfpix2pix.errors import UserError
+from tfpix2pix.places.trees import copy_tree
 from tfpix2pix.training.cluster import cluster_of
+from tfpix2pix.training.parameter_servers import is_asynchronous
 from tfpix2pix.training.run_folder import RunFolder
 from tfpix2pix.training.strategies import agreed, has_workers
 
@@ -68,7 +69,7 @@ def folder_to_write(
         own = RunFolder(Path(place) / folder.path.name)
         agreed(strategy, 0)
         if resumes:
-            shutil.copytree(folder.path, own.path, ignore=shutil.ignore_patterns("tensorboard"))
+            copy_tree(folder.path, own.path, skip="tensorboard")
         agreed(strategy, 0)
         yield own
 
@@ -91,12 +92,22 @@ def naming_lost_workers(strategy: tf.distribute.Strategy, run_dir: Path) -> Iter
     Raises:
         UserError: it is.
     """
+    asynchronous = is_asynchronous(strategy)
     try:
         yield
     except GONE as error:
-        if not has_workers(strategy):
+        if not (has_workers(strategy) or asynchronous):
             raise
-        raise UserError(
-            "another worker has stopped or cannot be reached, so all stop: start all again with "
-            f"--run-dir {run_dir} --resume, and they go on from the last checkpoint"
-        ) from error
+        raise _lost("a parameter server" if asynchronous else "another worker", run_dir) from error
+    except UserError as error:
+        # To write a checkpoint, its weights are fetched: what then fails is not the writing.
+        if not (asynchronous and "/job:ps/" in str(error.__cause__)):
+            raise
+        raise _lost("a parameter server", run_dir) from error
+
+
+def _lost(what: str, run_dir: Path) -> UserError:
+    return UserError(
+        f"{what} has stopped or cannot be reached, so all stop: start all again with "
+        f"--run-dir {run_dir} --resume, and they go on from the last checkpoint"
+    )

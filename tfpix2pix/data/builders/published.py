@@ -33,6 +33,8 @@ SHA256: dict[str, str] = {}
 SPLITS = ("train", "val", "test")
 EXTENSIONS = (".jpg", ".jpeg", ".png")
 UNREADABLE = (OSError, EOFError, zlib.error, tarfile.TarError)
+# More than any picture that TensorFlow decodes needs; packed zeros take next to nothing.
+MOST_BYTES = 2**28
 # TFDS sorts records by these keys in a thousand buckets, each in memory; see `_generate_examples`.
 KEY_BITS = 128
 
@@ -147,7 +149,10 @@ class Pix2pix(tfds.core.GeneratorBasedBuilder):
 
 def _example(source: "_Source", member: str, file: IO[bytes]) -> dict[str, Any]:
     try:
-        pair = tf.io.decode_image(file.read(), channels=3, expand_animations=False).numpy()
+        content = file.read(MOST_BYTES + 1)
+        if len(content) > MOST_BYTES:
+            raise source.broken(f"{member} in it is of more than {MOST_BYTES >> 20} MiB")
+        pair = tf.io.decode_image(content, channels=3, expand_animations=False).numpy()
     except UNREADABLE as error:
         raise source.broken(f"{member} in it cannot be read ({error})") from error
     except tf.errors.InvalidArgumentError as error:
@@ -159,7 +164,13 @@ def _example(source: "_Source", member: str, file: IO[bytes]) -> dict[str, Any]:
         )
     name = member.partition("/")[2]
     halves = {"A": pair[:, :width], "B": pair[:, width:]}
-    return {**halves, "name": name, "height": height, "width": width}
+    # Names need not be UTF-8.
+    return {
+        **halves,
+        "name": name.encode("utf-8", "surrogateescape"),
+        "height": height,
+        "width": width,
+    }
 
 
 @dataclasses.dataclass(frozen=True)

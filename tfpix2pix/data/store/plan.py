@@ -184,7 +184,7 @@ def read_plan(folder: Path) -> dict[str, Any] | None:
         return None
     try:
         plan = json.loads((folder / PLAN).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(
             f"cannot read {folder / PLAN}: delete {folder}, or choose another folder"
         ) from error
@@ -197,7 +197,7 @@ def read_finished(folder: Path, plan: Plan) -> dict[str, Finished]:
         plain = json.loads((folder / FINISHED).read_text(encoding="utf-8"))
         noted = {name: _finished(note) for name, note in plain.items()}
     # They are written anew then.
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return {}
     wanted = {shard.name: shard.fingerprint for shard in plan.shards}
     return {name: note for name, note in noted.items() if wanted.get(name) == note.fingerprint}

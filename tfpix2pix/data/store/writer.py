@@ -26,6 +26,7 @@ from tfpix2pix.data.store.source import list_source
 from tfpix2pix.data.store.workers import Work, choose_workers, write_shards
 from tfpix2pix.errors import UserError
 from tfpix2pix.files import write_atomically
+from tfpix2pix.places import local_place
 
 LEFT_OUT = "left_out.csv"
 
@@ -73,7 +74,7 @@ def write_store(
         SettingsError: the options do not fit the images.
     """
     fails = settings.on_bad == "fail"
-    _refuse_inside(Path(settings.data), destination)
+    _refuse_inside(local_place(settings.data), destination)
     listing = list_source(settings, options)
     if listing.problems and (fails or not listing.splits):
         raise UserError(describe_problems(listing.problems, listing.origin))

@@ -16,6 +16,7 @@ from tfpix2pix.demo.web import contents, runtime
 from tfpix2pix.export.checking import Exported
 from tfpix2pix.export.exporting import export_network
 from tfpix2pix.files import check_new, folder_written_atomically
+from tfpix2pix.places import as_place, local_place
 from tfpix2pix.training.kept import find_step
 from tfpix2pix.training.run_folder import RunFolder
 
@@ -58,7 +59,7 @@ def export_web(
         UserError: the run's images are none that a browser can give and show, or there are no
             examples; see also `export_network` and `runtime_files`.
     """
-    run, output = RunFolder(Path(run_dir)), Path(output)
+    run, output = RunFolder(as_place(run_dir)), local_place(output)
     settings, formats = run.settings({} if data is None else {"data": data}).data, run.formats()
     contents.refuse_others(settings, formats)
     check_new(output)

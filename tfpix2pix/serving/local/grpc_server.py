@@ -7,9 +7,10 @@ from typing import Any
 
 import grpc
 import tensorflow as tf
+from google.protobuf.message import DecodeError
 from tensorflow.core.framework import tensor_pb2
 
-from tfpix2pix.serving.local.model import LocalModel, RefusalError
+from tfpix2pix.serving.local.model import INVALID_ARGUMENT, LocalModel, RefusalError
 from tfpix2pix.serving.messages import STATES, message
 
 THREADS = 4
@@ -63,8 +64,11 @@ def _answered(
 
 
 def _predict(model: LocalModel, request: Any, response: Any) -> Any:
-    tensors = {e.key: tensor_pb2.TensorProto.FromString(e.value) for e in request.inputs}
-    inputs = {name: tf.make_ndarray(tensor) for name, tensor in tensors.items()}
+    try:
+        tensors = {e.key: tensor_pb2.TensorProto.FromString(e.value) for e in request.inputs}
+        inputs = {name: tf.make_ndarray(tensor) for name, tensor in tensors.items()}
+    except (DecodeError, TypeError, ValueError, MemoryError) as error:
+        raise RefusalError(INVALID_ARGUMENT, f"no tensor: {error}") from error
     outputs = model.predict(request.model_spec.signature_name, inputs)
     for name, value in outputs.items():
         response.outputs.add(key=name, value=tf.make_tensor_proto(value).SerializeToString())

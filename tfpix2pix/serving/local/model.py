@@ -12,7 +12,7 @@ from tfpix2pix.errors import plain_reason
 from tfpix2pix.inference.runtimes import load_saved_model
 
 # Codes as TensorFlow and gRPC number them.
-INVALID_ARGUMENT, NOT_FOUND = 3, 5
+INVALID_ARGUMENT, NOT_FOUND, RESOURCE_EXHAUSTED = 3, 5, 8
 DEFAULT_SIGNATURE = "serving_default"
 
 
@@ -71,10 +71,27 @@ class LocalModel:
             expected, got = ", ".join(sorted(wanted)), ", ".join(sorted(inputs)) or "nothing"
             raise RefusalError(INVALID_ARGUMENT, f"{signature} takes {expected}, got {got}")
         try:
-            tensors = {n: tf.constant(value, wanted[n].dtype) for n, value in inputs.items()}
+            tensors = {n: _tensor(value, wanted[n].dtype) for n, value in inputs.items()}
             outputs = self._loaded.signatures[signature](**tensors)
         except tf.errors.OpError as error:
             raise RefusalError(error.error_code, plain_reason(error)) from error
-        except (TypeError, ValueError) as error:  # numbers of another type or shape
+        # Numbers of another type, shape or size.
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:
             raise RefusalError(INVALID_ARGUMENT, str(error)) from error
+        except MemoryError as error:
+            raise RefusalError(RESOURCE_EXHAUSTED, "more than fits into memory") from error
         return {name: value.numpy() for name, value in outputs.items()}
+
+
+def _tensor(value: Any, dtype: int) -> tf.Tensor:
+    """As a tensor; TensorFlow itself would make 44 of 300 as a number of 8 bits.
+
+    Raises:
+        TypeError, ValueError, OverflowError: it is of another type or shape, or does not fit.
+    """
+    wanted = tf.as_dtype(dtype)
+    if wanted.is_integer:
+        numbers = np.asarray(value)
+        if numbers.size and (numbers.min() < wanted.min or numbers.max() > wanted.max):
+            raise ValueError(f"expected whole numbers from {wanted.min} to {wanted.max}")
+    return tf.constant(value, wanted)

@@ -16,15 +16,21 @@ from tfpix2pix.serving.local.model import (
 )
 
 PATH = re.compile(
-    r"/v1/models/(?P<name>[^/:]+)(/versions/(?P<version>\d+))?(?P<what>|/metadata|:predict)"
+    r"/v1/models/(?P<name>[^/:]+)(/versions/(?P<version>[0-9]{1,18}))?(?P<what>|/metadata|:predict)"
 )
+LENGTH = re.compile(r"\d{1,12}", re.ASCII)
 HTTP_STATUS = {INVALID_ARGUMENT: 400, NOT_FOUND: 404}  # all else: 500
+
+
+# RecursionError: of JSON that is nested too deep.
+MALFORMED = (*(ValueError, LookupError, TypeError, AttributeError, RecursionError, binascii.Error),)
 
 
 class RestServer(http.server.ThreadingHTTPServer):
     """Answers requests to one model, each in a thread of its own."""
 
     daemon_threads = True
+    request_queue_size = 128  # of connections not yet taken; five, its default, are soon exceeded
 
     def __init__(self, model: LocalModel, port: int):
         """Args: the model; a port of this computer, or 0 for a free one."""
@@ -42,7 +48,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Predictions."""
-        self._answer(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+        length = self.headers.get("Content-Length", "0")
+        if LENGTH.fullmatch(length):
+            self._answer(self.rfile.read(int(length)))
+        else:  # nobody knows where the next request begins
+            self.close_connection = True
+            self._answer(b"")
 
     def _answer(self, body: bytes | None) -> None:
         try:
@@ -80,7 +91,7 @@ def predictions(model: LocalModel, body: bytes) -> dict[str, Any]:
         signature, rows = request.get("signature_name", DEFAULT_SIGNATURE), request["instances"]
         names = list(model.definitions[signature].inputs) if signature in model.definitions else []
         inputs = _columns(rows, names)
-    except (ValueError, LookupError, TypeError, AttributeError, binascii.Error) as error:
+    except MALFORMED as error:
         raise RefusalError(
             INVALID_ARGUMENT, f'expected JSON with rows in "instances": {error}'
         ) from error
