@@ -53,7 +53,7 @@ EDITS = {
 # The file, or the setting.
 IS_NAMED = (
     r"config\.yaml|data|steps|stesp|trian|learning_rate|batch_size|generator|crop_size|depth|"
-    "patience|base_filters"
+    "patience|base_filters|training pairs"
 )
 
 
