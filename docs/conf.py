@@ -25,6 +25,7 @@ NAVIGATION = {
         "docs/training",
         "docs/storage",
         "docs/troubleshooting",
+        "docs/faults",
     ],
     "Use a trained run": [
         "docs/demo",
