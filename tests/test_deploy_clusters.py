@@ -8,8 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import kubernetes_validate
 import pytest
 import yaml
+from kubeflow import training
 
 from tfpix2pix.cli import train
 from tfpix2pix.cli.parsing import Parser, given_settings
@@ -19,7 +21,6 @@ from tfpix2pix.training.cluster import VARIABLE, cluster_of
 DEPLOY = Path(__file__).parents[1] / "deploy"
 KUBERNETES, SLURM = DEPLOY / "kubernetes", DEPLOY / "slurm"
 SCRIPT = SLURM / "train.sbatch"
-NEEDS = "needs pip install '.[deploy]'"
 # Who the worker is and what it was told, a line for each.
 TELLS = '#!/bin/bash\nprintf "%s\\t%s\\n" "${TF_CONFIG:-}" "$*" >> "$SAID"\nexit ${STATUS:-0}\n'
 # Starts two workers one after the other, as srun does at the same time.
@@ -75,13 +76,11 @@ def said(folder):
 
 
 def test_kubernetes_takes_the_job():
-    validator = pytest.importorskip("kubernetes_validate", reason=NEEDS)
     for document in documents("job.yaml"):
-        validator.validate(document, validator.latest_version(), strict=True)
+        kubernetes_validate.validate(document, kubernetes_validate.latest_version(), strict=True)
 
 
 def test_the_training_operator_takes_the_tfjob():
-    training = pytest.importorskip("kubeflow.training", reason=NEEDS)
     (document,) = documents("tfjob.yaml")
 
     class Answer:
@@ -91,11 +90,10 @@ def test_the_training_operator_takes_the_tfjob():
     found = client.deserialize(Answer, "KubeflowOrgV1TFJob")
     # Fields that it does not know are lost on the way.
     assert client.sanitize_for_serialization(found) == document
-    validator = pytest.importorskip("kubernetes_validate", reason=NEEDS)
     template = document["spec"]["tfReplicaSpecs"]["Worker"]["template"]
     metadata = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "facades"}}
     pod = metadata | {"spec": template["spec"] | {"restartPolicy": "OnFailure"}}
-    validator.validate(pod, validator.latest_version(), strict=True)
+    kubernetes_validate.validate(pod, kubernetes_validate.latest_version(), strict=True)
 
 
 def test_the_job_s_names_and_numbers_belong_together():
@@ -181,8 +179,6 @@ def test_the_script_s_options_are_known_to_sbatch():
 def test_the_script_is_sound_bash():
     subprocess.run(["bash", "-n", SCRIPT], check=True)
     program = Path(sys.executable).with_name("shellcheck")
-    if not program.exists():
-        pytest.skip(NEEDS)
     done = subprocess.run([program, SCRIPT], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
 
