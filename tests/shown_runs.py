@@ -149,6 +149,7 @@ NOT_RUN = {
     "bash .ci/run": TESTS,
     "COMPOSITIONS=100-160 pytest -m slow tests/training/test_composition.py": TESTS,
     "FUZZ=50 pytest tests/fuzz": TESTS,
+    "pytest -m slow tests/faults -s": TESTS,
     "python tests/exchange/parity.py": TESTS,
     "tfpix2pix-train --data gs://bucket/pairs --run-dir gs://bucket/runs/a --epochs 200": BUCKET,
     "tfpix2pix-train --run-dir gs://bucket/runs/a --resume": BUCKET,

@@ -40,6 +40,7 @@ OTHERS = {
     "docs/errors.md": {"--chekpoint"},
     "docs/formats.md": {"--opt_out", "--suite", "--run"},
     "docs/serving.md": {"--all", "--dir", "--enable_batching"},
+    "docs/scaling.md": {"--filters"},
     "docs/speed.md": {"--layers"},
     "docs/training.md": {"--logdir"},
     "docs/weights.md": {"--eval"},
