@@ -82,6 +82,7 @@ lock: $(VENV)/tools
 
 # Known vulnerabilities of what is locked; with a file at hand, without a network: make audit ADVISORIES=all.zip
 ADVISORIES = build/advisories.zip
+.PHONY: build/advisories.zip
 audit: $(VENV)/tools $(ADVISORIES)
 	$(BIN)/python .ci/audit.py $(ADVISORIES) .ci/accepted.txt .ci/lock-*.txt .ci/torch.txt
 

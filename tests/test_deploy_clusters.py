@@ -201,8 +201,8 @@ def submitted(folder, hosts, tasks_per_node=1, **variables):
 @pytest.mark.parametrize(
     ("hosts", "tasks", "workers"),
     [
-        ("a b", 1, ("a:20041", "b:20042")),
-        ("a b", 2, ("a:20041", "a:20042", "b:20043", "b:20044")),
+        ("a b", 1, ("a:10656", "b:10656")),
+        ("a b", 2, ("a:10656", "a:10657", "b:10656", "b:10657")),
     ],
 )
 def test_slurm_s_tasks_become_workers(hosts, tasks, workers, tmp_path):
@@ -225,7 +225,13 @@ def test_one_task_trains_alone(tmp_path):
 
 @pytest.mark.parametrize(
     ("status", "restarts", "again"),
-    [("143", "500", True), ("1", "0", True), ("1", "20", False), ("2", "0", False)],
+    [
+        ("143", "500", True),
+        ("1", "0", True),
+        ("1", "20", False),
+        ("2", "0", False),
+        ("127", "0", False),
+    ],
 )
 def test_what_was_stopped_or_lost_a_worker_is_queued_again(status, restarts, again, tmp_path):
     found = submitted(tmp_path, "a b", STATUS=status, SLURM_RESTART_COUNT=restarts)

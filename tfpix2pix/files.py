@@ -167,6 +167,15 @@ def locked(lock: Path, in_use: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turns a refusal to look at `path` into a `UserError` that names it."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+@contextlib.contextmanager
 def writing(path: Path, *others: type[Exception]) -> Iterator[None]:
     """Turns a refusal to write `path` into a `UserError` that names it.
 

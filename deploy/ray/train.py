@@ -8,11 +8,12 @@ worker is lost, Ray starts all again, and they go on from the last checkpoint.
 """
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.tensorflow import TensorflowTrainer
+
+from tfpix2pix.places import as_place
 
 
 def train_here(asked: dict[str, Any]) -> None:
@@ -31,8 +32,8 @@ def main() -> None:
     parser.add_argument("--gpus", action="store_true", help="a GPU for each worker")
     parser.add_argument("--cpus", type=float, default=1, help="for each worker")
     parser.add_argument("--preset", default="facades")
-    parser.add_argument("--data", type=Path, required=True, help="a place that all workers reach")
-    parser.add_argument("--run-dir", type=Path, required=True, help="such a place, too")
+    parser.add_argument("--data", type=as_place, required=True, help="where all workers find it")
+    parser.add_argument("--run-dir", type=as_place, required=True, help="such a place, too")
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="other settings")
     parser.add_argument("--retries", type=int, default=20, help="how often to go on after a loss")
     given = parser.parse_args()
@@ -42,7 +43,7 @@ def main() -> None:
         train_here,
         train_loop_config={
             "preset": given.preset,
-            "settings": settings | {"data": str(given.data.resolve()), "strategy": "multiworker"},
+            "settings": settings | {"data": str(given.data.resolve()), "strategy": "auto"},
             "run_dir": str(run_dir),
         },
         scaling_config=ScalingConfig(

@@ -7,7 +7,7 @@ from types import FrameType
 
 from tfpix2pix.cli.parsing import Parser, address, count
 from tfpix2pix.cli.quiet import tensorflow_imported_quietly
-from tfpix2pix.errors import UserError
+from tfpix2pix.errors import SettingsError, UserError
 
 SUMMARY = "Decode and resize pairs for training runs, in processes or on machines of their own."
 
@@ -46,7 +46,7 @@ def add_arguments(parser: Parser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Serves until a signal comes; returns 128 and its number."""
     if arguments.join and arguments.port:
-        raise UserError("--port is of a service that is started: leave it out with --join")
+        raise SettingsError("--port is of a service that is started: leave it out with --join")
     with tensorflow_imported_quietly():
         import tensorflow as tf
 

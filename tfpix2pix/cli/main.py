@@ -89,7 +89,7 @@ def _run(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> int:
     _allow_any_name()
     try:
         arguments = parser.parse_args(argv)
-        if _names_addresses(arguments):  # which TensorFlow looks at
+        if _names_addresses(arguments):  # TensorFlow reads them: its log lines are held back here
             with tensorflow_imported_quietly():
                 pass
         return arguments.run(arguments)

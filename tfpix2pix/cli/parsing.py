@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, NoReturn
 
 from tfpix2pix.config.loading import DEFAULTS, SECTION_OF, SECTIONS, all_settings
+from tfpix2pix.config.types import parse_address
 from tfpix2pix.errors import one_line
 from tfpix2pix.places import local_place
 
@@ -148,10 +149,10 @@ def length(text: str) -> int:
 
 def address(text: str) -> str:
     """The type of a flag that takes HOST:PORT."""
-    host, _, port = text.rpartition(":")
-    if not host or "/" in host or not port.isdecimal():
-        raise argparse.ArgumentTypeError(f"expected HOST:PORT, got {text}")
-    return text
+    try:
+        return parse_address(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{error}, got {text}") from None
 
 
 def positive(text: str) -> float:

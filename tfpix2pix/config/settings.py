@@ -222,7 +222,10 @@ class TrainSettings:
     )
     batch_size: int = _setting(1, "pairs a step", ge=1, le=MOST)
     accumulate: int = _setting(
-        1, "compute each batch in so many equal parts, one after the other: needs less memory", ge=1
+        1,
+        "compute each batch in so many equal parts, one after the other: needs less memory",
+        ge=1,
+        le=MOST,
     )
     recompute: bool = _setting(
         False, "compute features again for the gradients instead of keeping them: less memory"
@@ -312,7 +315,7 @@ class TrainSettings:
     log_every: Every = _setting(50, "steps between rows of metrics.csv")
     sample_every: Every = _setting(1000, "steps between sample grids")
     keep_samples: int = _setting(
-        200, "sample grids kept: of a longer run every 2nd, 4th, 8th, ...", ge=1
+        200, "sample grids kept: of a longer run every 2nd, 4th, 8th, ...", ge=1, le=MOST
     )
     sample_pairs: int = _setting(6, "pairs in a sample grid", ge=1, le=64)
     validate_every: Every = _setting(1000, "steps between validations")

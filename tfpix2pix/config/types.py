@@ -140,15 +140,25 @@ Augmentations = Annotated[
 ]
 
 
-def _parse_address(value: Any) -> Any:
-    """Reads HOST:PORT, with or without the protocol's name, which is always the same."""
+MOST_PORT = 65535
+
+
+def parse_address(value: Any) -> Any:
+    """Reads HOST:PORT, with or without the protocol's name, which is always the same.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    if value is None:
+        return None
     text = str(value).removeprefix("grpc://")
-    if value is not None and not re.fullmatch(r"[^/:\s]+:\d{1,5}", text):
-        raise ValueError("expected HOST:PORT")
-    return value if value is None else text
+    found = re.fullmatch(r"[^/:\s]+:(\d{1,5})", text, re.ASCII)
+    if not found or not 1 <= int(found[1]) <= MOST_PORT:
+        raise ValueError(f"expected HOST:PORT, with a port up to {MOST_PORT}")
+    return text
 
 
-Address = Annotated[str, BeforeValidator(_parse_address)]
+Address = Annotated[str, BeforeValidator(parse_address)]
 
 
 def words_of(annotation: Any) -> tuple[str, ...]:

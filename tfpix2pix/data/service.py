@@ -39,9 +39,10 @@ def check_service(address: str) -> None:
     host, port = address.rsplit(":", 1)
     try:
         socket.create_connection((host, int(port)), TO_ANSWER).close()
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # of a name that cannot be one
+        reason = getattr(error, "strerror", None) or error
         raise SettingsError(
-            f"data_service: nobody answers at {address} ({error.strerror or error}): start it with "
+            f"data_service: nobody answers at {address} ({reason}): start it with "
             "`tfpix2pix data-service`, or leave it out (of a run's config.yaml)"
         ) from error
 
@@ -106,13 +107,13 @@ def in_order(
     wanted = iter(numbers)
     next_one = next(wanted, None)
     for number, part in arriving:
-        if next_one is None:
-            return
-        if number >= next_one:  # else it comes too late
+        if next_one is not None and number >= next_one:  # else it comes too late
             waiting[number] = part
         while next_one is not None and (next_one in waiting or len(waiting) > MOST_WAITING):
             yield waiting.pop(next_one) if next_one in waiting else make(next_one)
             next_one = next(wanted, None)
+        if next_one is None:
+            return  # and waits for no more
     while next_one is not None:
         yield waiting.pop(next_one) if next_one in waiting else make(next_one)
         next_one = next(wanted, None)

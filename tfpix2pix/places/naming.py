@@ -12,6 +12,8 @@ from tfpix2pix.places.remote import RemotePath
 
 # What TensorFlow reaches by itself; `ram` lives and dies with a process.
 BUILT_IN = ("gs", "ram")
+# Bytes that are read at once from Google Cloud Storage.
+READ_AHEAD = 1 << 22
 # pathlib makes gs:/bucket of gs://bucket.
 _COLLAPSED = tuple((f"{scheme}:",) for scheme in BUILT_IN)
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
@@ -42,6 +44,8 @@ def as_place(name: str | os.PathLike[str]) -> Path:
             f"there is no storage at {scheme}://, as in {text}: expected a path of this machine, "
             "or gs://BUCKET/PATH; mount other stores as a folder (docs/storage.md)"
         )
+    # Before TensorFlow is imported; by itself it reads 64 MiB, for each record of a store, too.
+    os.environ.setdefault("GCS_READAHEAD_BUFFER_SIZE_BYTES", str(READ_AHEAD))
     return RemotePath(f"{scheme}://{text[found.end() :]}")
 
 

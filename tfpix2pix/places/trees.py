@@ -11,6 +11,8 @@ from tfpix2pix.places import RemotePath
 
 # How names begin of what is not complete yet.
 PARTIAL = ".partial-"
+# Bytes of a file that are read at a time.
+PIECE = 1 << 22
 
 
 def copy_tree(source: Path, target: Path, skip: str | None = None) -> None:
@@ -30,7 +32,8 @@ def copy_tree(source: Path, target: Path, skip: str | None = None) -> None:
     target.mkdir(parents=True, exist_ok=True)
     for path in sorted(source.iterdir(), key=_comes_late):
         if not path.is_dir():
-            (target / path.name).write_bytes(path.read_bytes())
+            with path.open("rb") as content, (target / path.name).open("wb") as copy:
+                shutil.copyfileobj(content, copy, PIECE)
         elif path.name != skip:
             copy_tree(path, target / path.name)
 
@@ -72,8 +75,11 @@ def on_this_machine(path: Path) -> Iterator[Path]:
             if path.is_dir():
                 copy_tree(path, copy)
             else:
-                # With what lies beside it, of which it may need some.
-                copy_tree(path.parent, copy.parent)
+                for beside in path.parent.iterdir():
+                    # Its weights and its description, of which it may need some.
+                    is_its = beside.name.startswith(path.stem) or beside.suffix == ".json"
+                    if is_its and not beside.is_dir():
+                        (copy.parent / beside.name).write_bytes(beside.read_bytes())
         except OSError as error:
             raise UserError(f"cannot read {path}: {error.strerror}") from error
         yield copy

@@ -20,6 +20,7 @@ from tfpix2pix.training.build import build_generator
 from tfpix2pix.training.checksums import find_damage, remove_checkpoint, write_checksums
 from tfpix2pix.training.kept import (
     STATE_FILE,
+    begun_steps,
     check_whole,
     find_checkpoint,
     named_steps,
@@ -75,7 +76,7 @@ class Checkpoints:
                 raise
             self._steps = kept
             # A run that was killed here has left some that are named no more.
-            left = (one for one in summed_steps(self.folder) if one < kept[0])
+            left = (one for one in begun_steps(self.folder) if one < kept[0])
             for old in {*steps, *left, *self._damaged}.difference(kept):
                 self._remove(old)
             self._damaged = []

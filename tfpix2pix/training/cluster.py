@@ -16,7 +16,7 @@ class Cluster:
 
     Attributes:
         workers: their addresses, HOST:PORT, the chief's first.
-        index: which of them this is; behind them count the servers.
+        index: this process's place among the workers and, after them, the servers.
         servers: the addresses of parameter servers.
     """
 

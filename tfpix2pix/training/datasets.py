@@ -73,12 +73,14 @@ class RunData:
             service=self.settings.data_service,
         )
 
-    def broken_pair(self, settings: TrainSettings, step: int) -> UserError | None:
+    def broken_pair(
+        self, settings: TrainSettings, step: int, most_steps: int = 1
+    ) -> UserError | None:
         """What is wrong with the pairs of the execution at `step` or held-out ones, if anything."""
         pairs = self.train.pairs
         first = step * settings.batch_size
         # Two epochs' length holds a whole epoch, and so all pairs.
-        count = min(settings.steps_per_execution * settings.batch_size, 2 * len(pairs))
+        count = min(most_steps * settings.batch_size, 2 * len(pairs))
         positions = tf.range(first, first + count, dtype=tf.int64)
         indices = [int(shuffled_index(p, len(pairs), settings.seed)) for p in positions]
         # Those that the baseline looks at too.

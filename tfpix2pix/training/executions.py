@@ -11,7 +11,11 @@ from tfpix2pix.losses.objective import Losses
 from tfpix2pix.training.cluster import joined
 from tfpix2pix.training.loop import execution
 from tfpix2pix.training.networks import Networks
-from tfpix2pix.training.parameter_servers import AT_ONCE, coordinated_execution, is_asynchronous
+from tfpix2pix.training.parameter_servers import (
+    STEPS_A_WORKER,
+    coordinated_execution,
+    is_asynchronous,
+)
 from tfpix2pix.training.strategies import share_of
 
 MakeBatches = Callable[[Share], tf.data.Dataset]
@@ -24,12 +28,12 @@ class Execution:
     Attributes:
         execute: does some steps, as `loop.execution` gives it.
         batches: of a function that makes a share of each, those that `execute` takes.
-        at_once: the most steps in one call.
+        most_steps: the most steps in one call.
     """
 
     execute: Callable[..., tf.Tensor]
     batches: Callable[[MakeBatches], Iterable]
-    at_once: int
+    most_steps: int
 
 
 def execution_on(
@@ -46,16 +50,18 @@ def execution_on(
         train_step: made in the strategy's scope.
         networks: what it trains.
     """
-    at_once = settings.steps_per_execution
+    most_steps = settings.steps_per_execution
     if not is_asynchronous(strategy):
 
         def distributed(make: MakeBatches) -> Iterable:
             return strategy.distribute_datasets_from_function(lambda c: make(share_of(c)))
 
-        return Execution(execution(train_step), distributed, at_once)
+        return Execution(execution(train_step), distributed, most_steps)
     cluster = joined(settings.strategy)
     assert cluster is not None, "a strategy of parameter servers comes of one"
     workers = cluster.workers[1:]
     execute = coordinated_execution(strategy, train_step, networks, workers)
     # The chief makes whole batches.
-    return Execution(execute, lambda make: make(WHOLE), max(at_once, AT_ONCE * len(workers)))
+    return Execution(
+        execute, lambda make: make(WHOLE), max(most_steps, STEPS_A_WORKER * len(workers))
+    )

@@ -105,7 +105,16 @@ def write_state(checkpoints: Path, steps: Sequence[int]) -> None:
 
 def summed_steps(checkpoints: Path) -> list[int]:
     """The steps of checkpoints that have checksums, and so are complete, oldest first."""
-    names = [file.name.removesuffix(SUFFIX) for file in checkpoints.glob(f"step-*{SUFFIX}")]
+    return _steps_of(checkpoints, SUFFIX)
+
+
+def begun_steps(checkpoints: Path) -> set[int]:
+    """The steps of checkpoints of which there is a file, complete or not."""
+    return {*_steps_of(checkpoints, SUFFIX), *_steps_of(checkpoints, ".index")}
+
+
+def _steps_of(checkpoints: Path, suffix: str) -> list[int]:
+    names = [file.name.removesuffix(suffix) for file in checkpoints.glob(f"step-*{suffix}")]
     return sorted(int(name[5:]) for name in names if name[5:].isdecimal())
 
 

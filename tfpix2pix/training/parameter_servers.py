@@ -18,10 +18,10 @@ from tfpix2pix.losses.objective import STEP_NAMES, Losses
 from tfpix2pix.training.cluster import Cluster
 from tfpix2pix.training.networks import Networks
 
-# Steps in one call, for each worker: all have done them before there is anything else to do.
-AT_ONCE = 8
+# Steps of each worker in one call; rows, validation and signals wait until all are done.
+STEPS_A_WORKER = 8
 POLL = 0.005
-# Seconds without an answer, after which it is looked for workers; and for a worker to answer.
+# Seconds of waiting before the workers are asked whether they live, and for one to answer.
 TO_DOUBT, TO_ANSWER = 60.0, 5.0
 
 

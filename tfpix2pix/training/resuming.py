@@ -7,7 +7,7 @@ from tfpix2pix.errors import SettingsError
 from tfpix2pix.progress import say
 from tfpix2pix.training.run_folder import RunFolder
 
-# May be others when a run goes on: its length, and who decodes its pairs.
+# May be another one when a run goes on.
 _LENGTHS = {"steps", "epochs"}
 _SIZES = {"load_size", "crop_size"}
 

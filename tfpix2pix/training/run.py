@@ -155,7 +155,8 @@ def _train(
         train_step = _train_step(settings, state, data, strategy)
         execution = execution_on(strategy, settings.train, train_step, state.networks)
     checkpoints = Checkpoints(state, folder.checkpoints, settings.train.keep_checkpoints)
-    with _naming_broken_pairs(data, settings.train, state, strategy), stop_on_signals() as stop:
+    naming = _naming_broken_pairs(data, settings.train, state, strategy, execution.most_steps)
+    with naming, stop_on_signals() as stop:
         if restore:
             say_where_it_resumes(checkpoints.restore_latest(), state.steps_done)
             check_length(state.steps_done, total_steps)
@@ -223,7 +224,7 @@ def _run(
         execution.execute,
         execution.batches(batches),
         total_steps=total_steps,
-        steps_per_execution=execution.at_once,
+        steps_per_execution=execution.most_steps,
         reporter=reporter,
         stop=stop,
         agree=functools.partial(agreed, strategy),
@@ -234,7 +235,11 @@ def _run(
 
 @contextlib.contextmanager
 def _naming_broken_pairs(
-    data: RunData, settings: TrainSettings, state: TrainState, strategy: tf.distribute.Strategy
+    data: RunData,
+    settings: TrainSettings,
+    state: TrainState,
+    strategy: tf.distribute.Strategy,
+    most_steps: int,
 ) -> Iterator[None]:
     """Sets too large to keep in memory are decoded on the way: names the file that cannot be."""
     try:
@@ -246,4 +251,4 @@ def _naming_broken_pairs(
     except tf.errors.OpError as error:
         if isinstance(error, GONE) and (has_workers(strategy) or is_asynchronous(strategy)):
             raise
-        raise (data.broken_pair(settings, state.steps_done) or error) from error
+        raise (data.broken_pair(settings, state.steps_done, most_steps) or error) from error

@@ -22,14 +22,14 @@ from typing import TYPE_CHECKING, Any
 from tfpix2pix.config import Settings, dump_settings, resolve
 from tfpix2pix.data.formats import RGB_PAIRS, PairFormat
 from tfpix2pix.errors import UserError
-from tfpix2pix.files import check_writable, locked, write_atomically, writing
+from tfpix2pix.files import check_writable, locked, reading, write_atomically, writing
 from tfpix2pix.training.environment import environment
-
-# What is raised for a record that is no JSON, or holds other things than it should.
-UNREADABLE = (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError)
 
 if TYPE_CHECKING:
     from tfpix2pix.data.pairs import Pairs
+
+# What is raised for a record that is no JSON, or holds other things than it should.
+UNREADABLE = (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,8 +84,13 @@ class RunFolder:
         return self.path / "tensorboard"
 
     def exists(self) -> bool:
-        """Whether a run was started here."""
-        return self.config.exists()
+        """Whether a run was started here.
+
+        Raises:
+            UserError: it cannot be told.
+        """
+        with reading(self.path):
+            return self.config.exists()
 
     def settings(self, changes: Mapping[str, Any] | None = None) -> Settings:
         """The settings of the run here.

@@ -15,6 +15,7 @@ from typing import TypeVar
 import tensorflow as tf
 
 from tfpix2pix.errors import UserError
+from tfpix2pix.files import reading
 from tfpix2pix.places.trees import copy_tree
 from tfpix2pix.training.cluster import cluster_of
 from tfpix2pix.training.parameter_servers import is_asynchronous
@@ -69,7 +70,8 @@ def folder_to_write(
         own = RunFolder(Path(place) / folder.path.name)
         agreed(strategy, 0)
         if resumes:
-            copy_tree(folder.path, own.path, skip="tensorboard")
+            with reading(folder.path):
+                copy_tree(folder.path, own.path, skip="tensorboard")
         agreed(strategy, 0)
         yield own
 
