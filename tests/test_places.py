@@ -95,6 +95,15 @@ def test_no_command_takes_an_address_for_a_folder(command, tmp_path, monkeypatch
     assert list(tmp_path.iterdir()) == []
 
 
+def test_little_is_read_ahead_unless_something_else_was_asked_for(monkeypatch):
+    monkeypatch.delenv("GCS_READAHEAD_BUFFER_SIZE_BYTES", raising=False)
+    as_place("gs://bucket/a")
+    assert os.environ["GCS_READAHEAD_BUFFER_SIZE_BYTES"] == str(4 * 2**20)
+    monkeypatch.setenv("GCS_READAHEAD_BUFFER_SIZE_BYTES", "1")
+    as_place("gs://bucket/a")
+    assert os.environ["GCS_READAHEAD_BUFFER_SIZE_BYTES"] == "1"
+
+
 def test_it_is_said_before_tensorflow_is_imported(tmp_path):
     code = (
         "import sys; from tfpix2pix.cli.main import train_main as train; "
@@ -212,6 +221,26 @@ def test_what_cannot_be_written_is_said(folder, monkeypatch):
     for write in (lambda: check_writable(folder), lambda: write_atomically(folder / "a", "a")):
         with pytest.raises(UserError, match=f"cannot write {folder}.*: no right to do so"):
             write()
+
+
+def test_a_run_that_may_not_be_looked_at_is_said(folder, monkeypatch, capsys):
+    def refuse(path, **_):
+        raise PermissionError(13, "no right to do so", str(path))
+
+    monkeypatch.setattr(RemotePath, "exists", refuse)
+    assert train_main(["--run-dir", str(folder), "--resume"]) == 1
+    assert capsys.readouterr().err.endswith(f"cannot read {folder}: no right to do so\n")
+
+
+def test_an_exported_file_comes_with_what_belongs_to_it(folder):
+    for name in ("model.onnx", "model.onnx.data", "tfpix2pix.json", "other.onnx", "more/model.x"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(name.encode())
+    with on_this_machine(folder / "model.onnx") as copy:
+        found = {path.name: path.read_bytes() for path in copy.parent.iterdir()}
+    assert found == {
+        name: name.encode() for name in ("model.onnx", "model.onnx.data", "tfpix2pix.json")
+    }
 
 
 def test_a_run_folder_elsewhere_must_be_one(folder, capsys):

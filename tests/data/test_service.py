@@ -1,5 +1,6 @@
 """Pairs from tf.data's service: all of them, each once an epoch, in the order without it."""
 
+import argparse
 import os
 import re
 import signal
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfpix2pix.cli import parsing
 from tfpix2pix.config import TrainSettings, resolve
 from tfpix2pix.data import service
 from tfpix2pix.data.order import WHOLE, Share
@@ -50,6 +52,23 @@ def test_a_part_that_others_wait_for_too_long_is_made_and_dropped_when_it_comes(
     parts = in_order(arriving, range(5), lambda number: f"made {number}")
     assert [next(parts) for _ in range(4)] == ["made 0", "b", "c", "d"]
     assert list(parts) == ["e"]
+
+
+def test_after_the_last_part_nothing_is_waited_for():
+    def arriving():
+        yield 1, "b"
+        yield 0, "a"
+        raise AssertionError("asked for more")
+
+    assert list(in_order(arriving(), range(2), str)) == ["a", "b"]
+
+
+@pytest.mark.parametrize("address", ["localhost:0", "localhost:65536", "localhost", "a/b:1"])
+def test_what_is_no_address_is_refused(address):
+    with pytest.raises(SettingsError, match="expected HOST:PORT"):
+        resolve("demo", flags={"data_service": address})
+    with pytest.raises(argparse.ArgumentTypeError, match="expected HOST:PORT"):
+        parsing.address(address)
 
 
 @pytest.fixture(scope="module")
