@@ -162,8 +162,9 @@ def test_reports_hold_names_as_texts(tmp_path):
     assert "<script>alert(1)" not in page
 
 
-def test_names_do_not_write_on_the_terminal(tmp_path, capsys):
+def test_names_do_not_write_on_the_terminal(tmp_path, monkeypatch, capsys):
     """A name of several lines, of orders to a terminal or of no UTF-8 is shown in one line."""
+    monkeypatch.chdir(tmp_path)  # where the contact sheet goes
     folder = tmp_path / "pairs"
     first, *names = sorted(name for name in ODD if not name.startswith("."))
     write(folder / "train", [first])

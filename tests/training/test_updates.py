@@ -272,9 +272,9 @@ def test_penalties_are_of_what_d_sees():
     seen = []
 
     class Spy(Networks):
-        def judge(self, input_image, image, *, features=False):
+        def judge(self, input_image, image, **options):
             seen.append(image)
-            return super().judge(input_image, image, features=features)
+            return super().judge(input_image, image, **options)
 
     plain = make_networks(norm="instance")
     networks = Spy(

@@ -18,6 +18,8 @@ UNREADABLE = (
     *(OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, RuntimeError),
     *(AssertionError, ArithmeticError, MemoryError, zipfile.BadZipFile, zlib.error),
 )
+# And of a download that failed or is damaged; all else is a defect.
+NOT_DOWNLOADED = (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error)
 
 
 def load_pretrained(
@@ -53,11 +55,12 @@ def load_pretrained(
             f"with the weights of {network} without its dense layers, such as {file_name} of "
             "keras.applications"
         )
+    refused = NOT_DOWNLOADED if weights == IMAGENET else UNREADABLE
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy("float32")
     try:
         return build(include_top=False, weights=weights, **options)
-    except UNREADABLE as error:
+    except refused as error:
         raise UserError(refusal) from error
     except Exception as error:
         # Keras raises nothing more special where a download fails.
