@@ -16,8 +16,9 @@ test: $(VENV)/installed-test
 	$(BIN)/pytest -n 2 --dist loadfile --durations 15
 
 # Files in their order: otherwise those of few tests come last, and the longest has a single one.
+# Three at once: many of these wait for other processes.
 test-slow: $(VENV)/installed-test
-	$(BIN)/pytest -m slow -n 2 --dist loadfile --no-loadscope-reorder --durations 40
+	$(BIN)/pytest -m slow -n 3 --dist loadfile --no-loadscope-reorder --durations 40
 
 test-browser: $(VENV)/installed-demo
 	$(BIN)/pytest -m browser

@@ -105,7 +105,7 @@ def clock_set_back(stack):
 def _around_phases(before, after=lambda phase: None):
     """Calls before(phase, how often it has come) and after(phase) around each phase."""
     from tfpix2pix.cli import export
-    from tfpix2pix.training import records, reporter, run
+    from tfpix2pix.training import executions, records, reporter
     from tfpix2pix.training.best_weights import BestWeights
     from tfpix2pix.training.checkpoints import Checkpoints
 
@@ -129,8 +129,8 @@ def _around_phases(before, after=lambda phase: None):
         (export, "settings_of_run", "export"),
     ):
         setattr(owner, name, wrapped(phase, getattr(owner, name)))
-    build = run.execution
-    run.execution = lambda *args: wrapped("step", build(*args))
+    build = executions.execution
+    executions.execution = lambda *args: wrapped("step", build(*args))
     if "tensorflow" in sys.modules:
         import tensorflow as tf
 
