@@ -14,6 +14,7 @@ import pytest
 import tensorflow as tf
 
 from tfpix2pix.cli import parsing
+from tfpix2pix.cli.main import main
 from tfpix2pix.config import TrainSettings, resolve
 from tfpix2pix.data import service
 from tfpix2pix.data.order import WHOLE, Share
@@ -54,6 +55,21 @@ def test_a_part_that_others_wait_for_too_long_is_made_and_dropped_when_it_comes(
     assert list(parts) == ["e"]
 
 
+@pytest.mark.parametrize(
+    ("flags", "reason"),
+    [
+        (["--port", "70000"], "expected a number from 1 to 65535"),
+        (["--port", "0"], "expected a number from 1 to 65535"),
+        (["--join", "host:70000"], "expected HOST:PORT"),
+        (["--join", "host:5050", "--port", "5050"], "leave it out with --join"),
+        (["--host", "no..host"], "there is no such machine"),
+    ],
+)
+def test_a_service_that_cannot_be_is_refused_at_once(flags, reason, capsys):
+    assert main(["data-service", *flags]) == 2
+    assert reason in capsys.readouterr().err.splitlines()[-1]
+
+
 def test_after_the_last_part_nothing_is_waited_for():
     def arriving():
         yield 1, "b"
@@ -81,7 +97,7 @@ def address():
         [*command, "--port", str(port)], stdout=subprocess.PIPE, text=True, env=os.environ
     )
     said = process.stdout.readline()
-    assert said == f"2 workers for --data-service localhost:{port}\n"
+    assert said == f"workers: 2, for --data-service localhost:{port}\n"
     yield f"localhost:{port}"
     process.send_signal(signal.SIGTERM)
     process.stdout.close()

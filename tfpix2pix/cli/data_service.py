@@ -2,10 +2,11 @@
 
 import argparse
 import signal
+import socket
 import threading
 from types import FrameType
 
-from tfpix2pix.cli.parsing import Parser, address, count
+from tfpix2pix.cli.parsing import Parser, address, count, port
 from tfpix2pix.cli.quiet import tensorflow_imported_quietly
 from tfpix2pix.errors import SettingsError, UserError
 
@@ -33,7 +34,7 @@ def add_arguments(parser: Parser) -> None:
         metavar="HOST",
         help="this machine's name, as the others call it [localhost]",
     )
-    parser.add_argument("--port", type=count, metavar="N", help=f"of the service [{PORT}]")
+    parser.add_argument("--port", type=port, metavar="N", help=f"of the service [{PORT}]")
     parser.add_argument("--workers", type=count, default=1, metavar="N", help="to start here [1]")
     parser.add_argument(
         "--join",
@@ -47,6 +48,13 @@ def run(arguments: argparse.Namespace) -> int:
     """Serves until a signal comes; returns 128 and its number."""
     if arguments.join and arguments.port:
         raise SettingsError("--port is of a service that is started: leave it out with --join")
+    try:
+        socket.getaddrinfo(arguments.host, None)
+    except (OSError, UnicodeError) as error:
+        raise SettingsError(
+            f"--host {arguments.host}: there is no such machine: expected the name by which the "
+            "others reach this one"
+        ) from error
     with tensorflow_imported_quietly():
         import tensorflow as tf
 
@@ -74,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
                     )
                 )
             )
-        print(f"{arguments.workers} workers for --data-service {place}", flush=True)
+        print(f"workers: {arguments.workers}, for --data-service {place}", flush=True)
         asked.wait()
     except tf.errors.OpError as error:
         raise UserError(f"cannot serve at {place}: {error.message}") from error

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tfpix2pix.cli.demo_subjects import find_demo_run, load_subject
-from tfpix2pix.cli.parsing import Parser, add_checkpoint_flag, count, seed
+from tfpix2pix.cli.parsing import Parser, add_checkpoint_flag, count, port, seed
 from tfpix2pix.cli.quiet import tensorflow_imported_quietly
 from tfpix2pix.cli.runs import FLAGS_OF_RUNS
 from tfpix2pix.errors import UserError
@@ -36,7 +36,6 @@ elsewhere unless --share is given. Answers are those of `predict`. Needs pip ins
 """
 
 LOOPBACK = "127.0.0.1"
-MOST_PORT = 65535
 
 
 def add_arguments(parser: Parser) -> None:
@@ -64,7 +63,7 @@ def add_arguments(parser: Parser) -> None:
         help=f"to listen at; 0.0.0.0 lets in every computer that reaches this one [{LOOPBACK}]",
     )
     group.add_argument(
-        "--port", type=_port, metavar="N", help="to listen at [the first free one from 7860 on]"
+        "--port", type=port, metavar="N", help="to listen at [the first free one from 7860 on]"
     )
     group.add_argument(
         "--share",
@@ -120,12 +119,6 @@ def _serve(arguments: argparse.Namespace, subject: "Subject", folder: Path) -> N
             print(f"and for everyone at {public}", flush=True)
         threading.Event().wait()
     print("stopped")
-
-
-def _port(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= MOST_PORT:
-        raise argparse.ArgumentTypeError(f"expected a number from 1 to {MOST_PORT}, got {text}")
-    return int(text)
 
 
 def _check_address(host: str, port: int | None) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, NoReturn
 
 from tfpix2pix.config.loading import DEFAULTS, SECTION_OF, SECTIONS, all_settings
-from tfpix2pix.config.types import parse_address
+from tfpix2pix.config.types import MOST_PORT, parse_address
 from tfpix2pix.errors import one_line
 from tfpix2pix.places import local_place
 
@@ -153,6 +153,13 @@ def address(text: str) -> str:
         return parse_address(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{error}, got {text}") from None
+
+
+def port(text: str) -> int:
+    """The type of a flag that takes the number of a port."""
+    if not (text.isascii() and text.isdecimal()) or not 1 <= int(text[:9]) <= MOST_PORT:
+        raise argparse.ArgumentTypeError(f"expected a number from 1 to {MOST_PORT}, got {text}")
+    return int(text)
 
 
 def positive(text: str) -> float:

@@ -39,9 +39,10 @@ def choose_strategy(name: str, batch_size: int, parts: int = 1) -> tf.distribute
         _give_sigterm_back()
         return _shared(strategy, batch_size, parts)
     if name in ("multiworker", "parameter_server"):
+        servers = " --parameter-servers 1" if name == "parameter_server" else ""
         raise SettingsError(
             f"strategy {name} needs several workers, which {VARIABLE} names: start them with "
-            "tfpix2pix launch, or use auto"
+            f"tfpix2pix launch --workers 2{servers}, or use auto"
         )
     gpus = [device.name for device in tf.config.list_logical_devices("GPU")]
     if name == "one" or (name == "auto" and (len(gpus) < 2 or batch_size % (len(gpus) * parts))):
