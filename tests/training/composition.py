@@ -12,6 +12,8 @@ import tensorflow as tf
 from tests.training.same_bits import assert_same_bits
 from tfpix2pix.ablation.forgetting import networks_forgotten
 from tfpix2pix.config import resolve
+from tfpix2pix.config.network_sizes import generator_depth
+from tfpix2pix.config.sizes import checked_depth
 from tfpix2pix.export.savedmodel import export_savedmodel
 from tfpix2pix.inference.tiling import own_multiple
 from tfpix2pix.losses import LOSS_NAMES
@@ -170,9 +172,12 @@ def check_export(run_dir):
         # Of any size; smaller ones would be padded.
         multiple = own_multiple(settings)
         size = tuple(side + -side % multiple for side in size)
-    generator = load_generator(
-        settings, run.checkpoints, formats, size, dropout_at_prediction=False
-    )
+    # The size in training decides the depth.
+    depth = generator_depth(settings.model)
+    if depth is None:
+        depth = checked_depth(*settings.data.crop_size, None)
+    deep = dataclasses.replace(settings, model=dataclasses.replace(settings.model, depth=depth))
+    generator = load_generator(deep, run.checkpoints, formats, size, dropout_at_prediction=False)
     shape = (1, *size, formats.input.network_channels)
     image = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
     served = tf.saved_model.load(str(version)).signatures["generate"](input_image=image)
