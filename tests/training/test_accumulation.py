@@ -8,6 +8,7 @@ import tensorflow as tf
 from tfpix2pix.data.augment import as_draws
 from tfpix2pix.losses import Objective
 from tfpix2pix.models import patchgan_discriminator, resnet_generator, unet_generator
+from tfpix2pix.training import accumulation
 from tfpix2pix.training.accumulation import sum_over_parts
 from tfpix2pix.training.networks import Networks
 from tfpix2pix.training.optimizers import FusedAdam
@@ -151,3 +152,20 @@ def test_a_batch_that_cannot_be_cut_evenly_is_refused():
     images = (tf.zeros([3, 2, 2, 1]),) * 2
     with pytest.raises(ValueError, match="a batch of 3 pairs cannot be computed in 2 equal parts"):
         sum_over_parts(None, None, [], images, as_draws(tf.constant([0, 0])), 2)
+
+
+@pytest.mark.parametrize("batch", [4, None])  # several workers' batches do not tell their size
+def test_sums_are_of_all_parts_whether_the_size_is_told_or_not(batch):
+    spec = tf.TensorSpec([batch, 2, 2, 1])
+
+    @tf.function(input_signature=[spec, spec])
+    def summed(a, b):
+        return accumulation.sum_over_parts(
+            lambda a, b, _: tf.reduce_sum(a * b), tf.zeros([]), [], (a, b), as_draws([0, 0]), 2
+        )[0]
+
+    a = tf.reshape(tf.range(16.0), [4, 2, 2, 1])
+    assert float(summed(a, a + 1)) == sum(n * (n + 1) for n in range(16))
+    if batch is None:
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            summed(a[:3], a[:3])

@@ -29,7 +29,7 @@ def sum_over_parts(
         work: of a part's input images, target images and draws: a nest of tensors.
         zeros: where the sums begin: a nest of the same structure, shapes and types.
         states: variables that `work` assigns to; those of the networks.
-        images: input and target images, [B, H, W, C] each, B known when traced.
+        images: input and target images, [B, H, W, C] each.
         draws: for the batch; each part gets what its examples would get in the whole.
         parts: how many.
 
@@ -40,9 +40,11 @@ def sum_over_parts(
         ValueError: B is not a multiple of `parts`.
     """
     batch = images[0].shape[0]
-    if batch is None or batch % parts:
+    if batch is not None and batch % parts:
         raise ValueError(f"a batch of {batch} pairs cannot be computed in {parts} equal parts")
-    cut = [tf.reshape(x, [parts, batch // parts, *x.shape[1:]]) for x in images]
+    # Several workers' batches do not tell how large they are; reshaping refuses what cannot be cut.
+    share = -1 if batch is None else batch // parts
+    cut = [tf.reshape(x, [parts, share, *x.shape[1:]]) for x in images]
 
     def add_part(part: tf.Tensor, sums: Any, values: list[tf.Tensor]) -> tuple[Any, Any, Any]:
         # A loop's body may not assign to what replicas share: that is done after the loop.
